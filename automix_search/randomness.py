@@ -1,0 +1,81 @@
+"""Random draws that never make the host wait for the device.
+
+One rule decides where a draw lives: a number for the whole batch is drawn on the host, a number for every sample
+is drawn on the device of the batch. A box for the whole batch can then be a slice, and nothing is ever read back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+
+class Randomness:
+    """The random draws of one augmenter.
+
+    Args:
+        generator: Source of all draws; None seeds one from torch's global generator. With a CPU generator and a
+            batch on another device, a second generator on that device is seeded from the first.
+    """
+
+    def __init__(self, generator: Generator | None = None) -> None:
+        if generator is None:
+            generator = Generator().manual_seed(int(torch.randint(2**62, ()).item()))
+        self._generators = {generator.device: generator}
+        if generator.device.type != "cpu":
+            self._generators[torch.device("cpu")] = Generator().manual_seed(generator.initial_seed())
+
+    def on(self, device: torch.device) -> Generator:
+        """The generator for draws on `device`."""
+        if device not in self._generators:
+            seed = int(torch.randint(2**62, (), generator=self._generators[torch.device("cpu")]).item())
+            self._generators[device] = Generator(device).manual_seed(seed)
+        return self._generators[device]
+
+    def _place(self, count: int, like: Tensor) -> tuple[torch.device, Generator]:
+        device = torch.device("cpu") if count == 1 else like.device
+        return device, self.on(device)
+
+    def uniform(self, count: int, like: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Numbers uniform in [low, high): `(count,)` float32; on the host when `count` is 1."""
+        device, generator = self._place(count, like)
+        return torch.rand(count, device=device, generator=generator) * (high - low) + low
+
+    def below(self, limit: Tensor | int, count: int, like: Tensor) -> Tensor:
+        """Whole numbers uniform in [0, limit): `(count,)` int64; `limit` may be one number for each."""
+        draw = self.uniform(count, like)
+        top = limit - 1
+        return (draw * limit).long().clamp(max=top)
+
+    def beta(self, alpha: float, count: int, like: Tensor, other: float | None = None) -> Tensor:
+        """Beta(alpha, other or alpha) draws: `(count,)` float32; all 1 when `alpha` is 0.
+
+        Drawn as a ratio of two Gamma variables in float64, so that a small alpha does not underflow.
+        """
+        device, generator = self._place(count, like)
+        if alpha == 0:
+            return torch.ones(count, device=device)
+        shape = torch.tensor([[alpha], [alpha if other is None else other]], dtype=torch.float64)
+        gammas = torch._standard_gamma(shape.to(device).expand(2, count), generator)
+        share = gammas[0] / gammas.sum(0)
+        return share.nan_to_num(nan=1.0).float()
+
+    def normal(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Standard normal draws of `shape`, float32; on the host when the first axis is 1."""
+        device, generator = self._place(shape[0], like)
+        return torch.randn(shape, device=device, generator=generator)
+
+    def permutation(self, count: int, like: Tensor) -> Tensor:
+        """A random order of `count` samples: `(count,)` int64, on the device of the batch."""
+        return torch.randperm(count, device=like.device, generator=self.on(like.device))
+
+    def state_dict(self) -> dict[str, Any]:
+        """States of all generators, by device."""
+        return {str(device): generator.get_state() for device, generator in self._generators.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`, as `state_dict` gave it."""
+        for name, value in state.items():
+            self.on(torch.device(name)).set_state(value)
