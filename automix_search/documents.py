@@ -1,0 +1,154 @@
+"""Reading and writing the YAML files of this project.
+
+Every file is read safely (no tag builds an object), remembers its line numbers, and is written through a temporary
+file, so that it is never half there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from automix_search.errors import InputError
+
+Place = tuple[str | int, ...]
+Tree = Any  # what YAML can hold: mappings, lists and scalars
+
+
+@dataclass(frozen=True)
+class Document:
+    """A tree read from a file.
+
+    Attributes:
+        tree: Mappings, lists and scalars.
+        source: The file as the user named it, or what stands for one ("the `space` argument").
+        lines: Line number of each path in the tree; empty when it was not read from text.
+    """
+
+    tree: Tree
+    source: str
+    lines: Mapping[Place, int] = field(default_factory=dict)
+
+    def where(self, path: Place) -> str:
+        """Source, line and path for a message: `my.yaml:14 mix.options[0].method.alpha`."""
+        known = path
+        while known and known not in self.lines:
+            known = known[:-1]
+        # The file may write a thing shorter than the schema does: `mix.alpha` for `mix.options[0].method.alpha`.
+        shorter = ((*known, *path[start:]) for start in range(len(known) + 1, len(path)))
+        path = next((candidate for candidate in shorter if candidate in self.lines), path)
+        known = path if path in self.lines else known
+        line = f":{self.lines[known]}" if known in self.lines else ""
+        return f"{self.source}{line} {dotted(path)}".rstrip()
+
+
+def dotted(path: Place) -> str:
+    """A path as people write it: `mix.options[0].method`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that also reads `1e-3` as a number, as YAML 1.2 does."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def parse_yaml(text: str, source: str) -> Document:
+    """Read YAML text.
+
+    Raises:
+        InputError: Not YAML, a duplicate key, or a tag that would build an object; with file and line.
+    """
+    loader = _Loader(text)
+    lines: dict[Place, int] = {}
+    try:
+        node = loader.get_single_node()
+        tree = None if node is None else _construct(loader, node, (), lines, source)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{source}:{mark.line + 1}" if mark else source
+        raise InputError(f"{place} is not YAML: {error.problem or error.context}") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{source} is not YAML: {str(error).splitlines()[0]}") from None
+    finally:
+        loader.dispose()
+    return Document(tree, source, lines)
+
+
+def _construct(loader: _Loader, node: yaml.Node, path: Place, lines: dict[Place, int], source: str) -> Tree:
+    line = node.start_mark.line + 1
+    lines[path] = line
+    if not node.tag.startswith("tag:yaml.org,2002:") or ":python/" in node.tag:
+        raise InputError(f"{source}:{line} has the tag `{node.tag}`; only plain values are read, nothing is executed")
+    if isinstance(node, yaml.MappingNode):
+        tree: dict[Hashable, Tree] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                raise InputError(f"{source}:{key_node.start_mark.line + 1} uses `<<`; write the keys out")
+            key = loader.construct_object(key_node)
+            if not isinstance(key, str):
+                key = str(key_node.value)
+            if key in tree:
+                raise InputError(f"{source}:{key_node.start_mark.line + 1} has the key `{key}` twice")
+            tree[key] = _construct(loader, value_node, (*path, key), lines, source)
+            lines[(*path, key)] = key_node.start_mark.line + 1
+        return tree
+    if isinstance(node, yaml.SequenceNode):
+        return [_construct(loader, item, (*path, index), lines, source) for index, item in enumerate(node.value)]
+    try:
+        return loader.construct_object(node)
+    except ValueError as error:
+        raise InputError(f"{source}:{line} cannot be read: {error}") from None
+
+
+def read_yaml(path: Path | str) -> Document:
+    """Read a YAML file.
+
+    Raises:
+        InputError: The file cannot be read or is not YAML.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not a text file in UTF-8") from None
+    return parse_yaml(text, str(path))
+
+
+def to_yaml(tree: Tree) -> str:
+    """YAML text of a tree, keys in their order."""
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110)
+
+
+def write_atomically(path: Path | str, text: str) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Raises:
+        InputError: The file cannot be written (no such folder, no permission, disk full).
+    """
+    path = Path(path)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise InputError(f"cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,13 @@
+"""Losses: what is minimised on a mixed batch. Torch only."""
+
+from typing import Annotated
+
+from automix_search.families import Family
+from automix_search.losses.base import AbstractLoss
+from automix_search.losses.soft import BinaryCrossEntropy, SoftCrossEntropy
+
+LOSSES = Family("loss", AbstractLoss, (SoftCrossEntropy, BinaryCrossEntropy))
+
+Loss = Annotated[AbstractLoss, LOSSES]
+
+__all__ = ["LOSSES", "AbstractLoss", "BinaryCrossEntropy", "Loss", "SoftCrossEntropy"]

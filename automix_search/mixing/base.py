@@ -1,0 +1,104 @@
+"""The two layers of the mixing family.
+
+`AbstractMixer` is the wide contract that the augmenter calls. Under it stand narrow partial ones that own all
+bookkeeping, so that a member gives only its mathematics: a *mask* mixer gives a mask and a *box* mixer gives boxes;
+the label share is the mean of that mask by construction.
+
+Axes: N items, n = N (one draw for every item) or 1 (one draw for the whole batch, on the host), H x W pixels.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from automix_search.families import Spec
+from automix_search.mixing.batch import MixedBatch, Pairs
+from automix_search.mixing.boxes import Boxes
+from automix_search.randomness import Randomness
+from automix_search.ranges import Range
+
+Share = Float[Tensor, "n"]
+Mask = Float[Tensor, "n 1 H W"]
+
+
+class AbstractMixer(Spec):
+    """A mixing method: makes new samples out of pairs of samples."""
+
+    @abstractmethod
+    def mix(self, pairs: Pairs, draws: int, random: Randomness) -> MixedBatch:
+        """Mix the pairs.
+
+        Args:
+            pairs: What to mix; neither images nor positions are changed.
+            draws: 1 for one random decision for the whole batch, `pairs.count` for one for each item.
+            random: Source of all draws.
+
+        Returns:
+            One item for each pair, in order, with float32 weights.
+        """
+
+
+def pair_weights(share: Share, count: int, like: Tensor) -> Float[Tensor, "N 2"]:
+    """Weights of own and partner from the own share, on the device of `like`."""
+    share = share.to(like.device, torch.float32, non_blocking=True).expand(count)
+    return torch.stack((share, 1 - share), dim=1)
+
+
+class AbstractBlendMixer(AbstractMixer):
+    """Mixes by a share: every place of an item has the same part of its own sample."""
+
+    @abstractmethod
+    def share(self, draws: int, like: Tensor, random: Randomness) -> Share:
+        """Part of the own sample in each item, in [0, 1]."""
+
+    def mix(self, pairs: Pairs, draws: int, random: Randomness) -> MixedBatch:
+        share = self.share(draws, pairs.images, random)
+        weight = share.item() if draws == 1 else share.to(pairs.images.dtype).view(-1, *[1] * (pairs.images.ndim - 1))
+        inputs = pairs.partner_images().lerp_(pairs.own_images(), weight)
+        return MixedBatch(inputs, pairs.sources(), pair_weights(share, pairs.count, pairs.images))
+
+
+class AbstractMaskMixer(AbstractMixer):
+    """Mixes by a mask over the places of an item; the label share is the mean of that mask."""
+
+    alpha: Annotated[float, Range(0.1, 4.0, log=True)] = Field(
+        1.0, ge=0, description="The own share is drawn from Beta(alpha, alpha); 0 mixes nothing."
+    )
+
+    @abstractmethod
+    def mask(self, size: tuple[int, int], share: Share, random: Randomness, like: Tensor) -> Mask:
+        """Part of the own sample at every pixel, in [0, 1], for a drawn own share."""
+
+    def mix(self, pairs: Pairs, draws: int, random: Randomness) -> MixedBatch:
+        images = pairs.images
+        share = random.beta(self.alpha, draws, images)
+        mask = self.mask((images.shape[-2], images.shape[-1]), share, random, images)
+        own = mask.mean(dim=(1, 2, 3), dtype=torch.float32)
+        mask = mask.to(images.device, non_blocking=True).expand(pairs.count, -1, -1, -1)
+        inputs = pairs.partner_images().lerp_(pairs.own_images(), mask.to(images.dtype))
+        return MixedBatch(inputs, pairs.sources(), pair_weights(own, pairs.count, images), mask)
+
+
+class AbstractBoxMixer(AbstractMixer):
+    """Pastes something of the partner into a box; the label share is the part of the picture outside of it."""
+
+    @abstractmethod
+    def boxes(self, size: tuple[int, int], draws: int, random: Randomness, like: Tensor) -> Boxes:
+        """One box for each draw, inside a picture of `size` (height, width)."""
+
+    @abstractmethod
+    def paste(self, pairs: Pairs, boxes: Boxes) -> Tensor:
+        """Own samples with the partner's part in the boxes, `N x C x H x W`."""
+
+    def mix(self, pairs: Pairs, draws: int, random: Randomness) -> MixedBatch:
+        images = pairs.images
+        boxes = self.boxes((images.shape[-2], images.shape[-1]), draws, random, images)
+        mask = boxes.outside().to(images.device, non_blocking=True).expand(pairs.count, -1, -1, -1)
+        weights = pair_weights(boxes.share_outside(), pairs.count, images)
+        return MixedBatch(self.paste(pairs, boxes), pairs.sources(), weights, mask)

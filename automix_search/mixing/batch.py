@@ -1,0 +1,74 @@
+"""What goes into a mixing method and what comes out of it.
+
+Axes: B samples in, N items out, m sources of one item, P samples in the pool, K classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64, Shaped
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Samples to be mixed in pairs: `images[own[i]]` with `images[partner[i]]`.
+
+    Attributes:
+        images: The pool, `P x C x *spatial`.
+        partner: Positions in the pool, `(N,)` int64.
+        own: Positions in the pool, `(N,)` int64; None means all of the pool in its order.
+    """
+
+    images: Shaped[Tensor, "P C *spatial"]
+    partner: Int64[Tensor, "N"]
+    own: Int64[Tensor, "N"] | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of pairs, N."""
+        return len(self.partner)
+
+    def own_images(self) -> Tensor:
+        """Own samples, `N x C x *spatial`; may be the pool itself, so never written to."""
+        return self.images if self.own is None else self.images[self.own]
+
+    def partner_images(self) -> Tensor:
+        """Partners, `N x C x *spatial`: a fresh copy that the caller may overwrite."""
+        return self.images[self.partner]
+
+    def sources(self) -> Int64[Tensor, "N 2"]:
+        """Own and partner positions side by side."""
+        own = torch.arange(self.count, device=self.partner.device) if self.own is None else self.own
+        return torch.stack((own, self.partner), dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class MixedBatch:
+    """A mixed batch that knows where it came from.
+
+    Attributes:
+        inputs: Mixed samples, `N x C x *spatial`; N may differ from B.
+        sources: Which samples each item was made of, `N x m` int64.
+        weights: How much of each, `N x m` float32, not negative; rows sum to 1 unless the label rule says otherwise.
+        mask: Share of the first source at every place, `N x (m or 1) x *spatial` in [0, 1]; None where there is none.
+    """
+
+    inputs: Shaped[Tensor, "N C *spatial"]
+    sources: Int64[Tensor, "N m"]
+    weights: Float[Tensor, "N m"]
+    mask: Float[Tensor, "N c *spatial"] | None = None
+
+    @classmethod
+    def unmixed(cls, images: Tensor) -> MixedBatch:
+        """The batch as it is: every item made of itself alone."""
+        sources = torch.arange(len(images), device=images.device)[:, None]
+        return cls(images, sources, torch.ones(len(images), 1, device=images.device))
+
+    def targets(self, labels: Float[Tensor, "P K"]) -> Float[Tensor, "N K"]:
+        """Labels of the items: the labels of their sources, mixed by weight."""
+        if self.sources.shape[1] == 1:
+            return labels[self.sources[:, 0]] * self.weights
+        return torch.einsum("nm,nmk->nk", self.weights.to(labels.dtype), labels[self.sources])

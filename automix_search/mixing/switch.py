@@ -1,0 +1,94 @@
+"""The switch: which method mixes a batch or a sample, how often, and with which partner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BeforeValidator, Field, field_validator
+from torch import Tensor
+
+from automix_search.families import Spec
+from automix_search.mixing.base import AbstractMixer
+from automix_search.mixing.batch import MixedBatch, Pairs
+from automix_search.mixing.labels import LabelRule, ShareLabels
+from automix_search.mixing.methods import Mixer
+from automix_search.mixing.none import NoMix
+from automix_search.mixing.partners import Partner, Permutation
+from automix_search.randomness import Randomness
+from automix_search.ranges import Range
+from automix_search.schedules import Constant, Schedule
+
+
+class Option(Spec):
+    """One method of a switch, with its weight."""
+
+    weight: Annotated[float, Range(0.0, 1.0)] = Field(1.0, ge=0, description="Relative to the other options' weights.")
+    method: Mixer
+
+
+class Switch(Spec):
+    """Chooses, for each batch or for each sample, whether to mix and by which method.
+
+    With two options it is timm's `Mixup(switch_prob=...)`.
+    """
+
+    kind: Literal["switch"] = "switch"
+    probability: Annotated[float, Range(0.25, 1.0)] = Field(1.0, ge=0, le=1, description="How often anything is mixed.")
+    per: Literal["batch", "sample"] = Field("batch", description="Whether a batch or a sample is the unit of decision.")
+    partner: Partner = Permutation()
+    options: tuple[Option, ...] = (Option(method=NoMix()),)
+    label: LabelRule = ShareLabels()
+    schedule: Schedule = Constant()
+
+    @field_validator("options")
+    @classmethod
+    def _some_weight(cls, options: tuple[Option, ...]) -> tuple[Option, ...]:
+        if not sum(option.weight for option in options) > 0:
+            raise ValueError("at least one option must have a weight above 0")
+        return options
+
+    def mix(self, images: Tensor, progress: float, random: Randomness) -> MixedBatch:
+        """Mix a batch, `B x C x *spatial`; where nothing is to be mixed, the images come back as they are."""
+        probability = self.probability * self.schedule.factor(progress)
+        methods = [option.method for option in self.options if option.weight > 0]
+        weights = torch.tensor([option.weight for option in self.options if option.weight > 0])
+        if probability == 0 or all(isinstance(method, NoMix) for method in methods):
+            return MixedBatch.unmixed(images)
+        partner = self.partner.partner(images, random)
+        if self.per == "batch":
+            if random.uniform(1, images).item() >= probability:
+                return MixedBatch.unmixed(images)
+            chosen = int(torch.multinomial(weights, 1, generator=random.on(weights.device)))
+            return self._labelled(methods[chosen].mix(Pairs(images, partner), 1, random))
+        if probability == 1 and len(methods) == 1:
+            return self._labelled(methods[0].mix(Pairs(images, partner), len(images), random))
+        return self._labelled(self._mix_samples(images, partner, methods, weights * probability, random))
+
+    def _mix_samples(
+        self, images: Tensor, partner: Tensor, methods: list[AbstractMixer], weights: Tensor, random: Randomness
+    ) -> MixedBatch:
+        """Every sample by a method of its own; the choice is drawn on the host, so that no device is read back."""
+        raise NotImplementedError
+
+    def _labelled(self, batch: MixedBatch) -> MixedBatch:
+        return MixedBatch(batch.inputs, batch.sources, self.label.weights(batch), batch.mask)
+
+
+SHARED = ("probability", "per", "partner", "label", "schedule")
+
+
+def as_switch(value: Any) -> Any:
+    """Read a bare method, `{kind: cutmix, alpha: 1.0}`, as the switch with that one option.
+
+    Fields of the switch may stand beside the method's own.
+    """
+    if not isinstance(value, Mapping) or value.get("kind") == "switch":
+        return value
+    shared = {name: value[name] for name in SHARED if name in value}
+    method = {name: item for name, item in value.items() if name not in SHARED}
+    return {"kind": "switch", **shared, "options": [{"weight": 1.0, "method": method}]}
+
+
+Mix = Annotated[Switch, BeforeValidator(as_switch, json_schema_input_type=Switch | Mixer)]

@@ -1,0 +1,197 @@
+"""A policy at work in a training loop: transform → normalise → mix → loss.
+
+Axes: B samples in, N items out, C channels, H x W pixels, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from automix_search.errors import InputError
+from automix_search.families import kind_of
+from automix_search.losses import AbstractLoss
+from automix_search.mixing import MixedBatch, Switch
+from automix_search.randomness import Randomness
+from automix_search.transforms import AbstractBatchTransform
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """What images look like before they are normalised to `(image / 255 - mean) / std`.
+
+    Attributes:
+        channels: Number of channels, C.
+        size: Height and width in pixels.
+        mean: One number a channel, on the scale [0, 1].
+        std: One number a channel, on the scale [0, 1].
+    """
+
+    channels: int
+    size: tuple[int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.mean) == len(self.std) == self.channels:
+            raise InputError(
+                f"`mean` and `std` must have one number a channel, but got {len(self.mean)} and {len(self.std)} "
+                f"for {self.channels} channels"
+            )
+        if min(self.std) <= 0:
+            raise InputError(f"`std` must be above 0, but got {self.std}")
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """What an augmenter that learns may look at after an optimiser step.
+
+    Attributes:
+        model: The model that is trained.
+        optimizer: Its optimiser, with the settings of this step.
+        batch: Inputs and labels of this step.
+        search_batch: Inputs and labels from the augmenter's own part of the training split; None without one.
+        progress: Part of the training that is done, in [0, 1].
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    batch: tuple[Tensor, Tensor]
+    search_batch: tuple[Tensor, Tensor] | None
+    progress: float
+
+
+class Augmenter:
+    """A policy built for a number of classes.
+
+    Life of one training: `search_share` → `param_groups()` → for each epoch `begin_epoch(progress)` → for each step
+    `loss(...)`, backward, optimiser step, `update(StepContext)` → `state_dict()`. A policy that does not learn
+    inherits empty steps.
+
+    Args:
+        transforms: Batch transforms, in order.
+        mix: How samples are mixed.
+        criterion: What is minimised.
+        num_classes: Number of classes, K.
+        input: How images look; needed when they are uint8 or the policy has transforms.
+        generator: Source of all randomness; None takes a seed from torch's global generator.
+    """
+
+    search_share: float = 0.0
+    """Part of the training split that the augmenter wants for itself, taken before training."""
+
+    def __init__(
+        self,
+        transforms: Sequence[AbstractBatchTransform],
+        mix: Switch,
+        criterion: AbstractLoss,
+        *,
+        num_classes: int,
+        input: ImageSpec | None = None,
+        generator: Generator | None = None,
+    ) -> None:
+        if num_classes < 2:
+            raise InputError(f"`num_classes` must be at least 2, but got {num_classes}")
+        if transforms and input is None:
+            names = ", ".join(kind_of(type(item)) for item in transforms)
+            raise InputError(f"this policy has transforms ({names}): give `input=ImageSpec(...)` to `build`")
+        self.transforms = tuple(transforms)
+        self.switch = mix
+        self.criterion = criterion
+        self.num_classes = num_classes
+        self.input = input
+        self._random = Randomness(generator)
+        self._scale: dict[torch.device, tuple[Tensor, Tensor]] = {}
+
+    def __call__(self, x: Tensor, y: Tensor, progress: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Augment a batch: a drop-in for timm's `Mixup` and torchvision's `v2.MixUp`.
+
+        Args:
+            x: Images, `B x C x H x W`: uint8 or float in [0, 1]; normalised floats where the augmenter has no `input`.
+            y: Class ids `(B,)`, or soft or multi-hot rows `B x K`.
+            progress: Part of the training that is done, in [0, 1].
+
+        Returns:
+            Mixed images `N x C x H x W`, float, and their targets `N x K`, float32.
+
+        Raises:
+            InputError: Images and labels do not fit each other or the augmenter.
+        """
+        batch, labels = self.mix(x, y, progress)
+        return batch.inputs, batch.targets(labels)
+
+    def mix(self, x: Tensor, y: Tensor, progress: float = 0.0) -> tuple[MixedBatch, Tensor]:
+        """As calling the augmenter, but with the origin of every item: the mixed batch and the unmixed targets."""
+        self._check(x, y, progress)
+        labels = self.criterion.encode(y, self.num_classes)
+        for transform in self.transforms:
+            x = transform(x, progress, self._random)
+        return self.switch.mix(self.normalise(x), progress, self._random), labels
+
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor, progress: float = 0.0) -> Tensor:
+        """The policy's loss of `model` on an augmented batch; works for every policy.
+
+        Args:
+            model: Maps images `N x C x H x W` to logits `N x K`.
+            x: Images, as for `__call__`.
+            y: Labels, as for `__call__`.
+            progress: Part of the training that is done, in [0, 1].
+
+        Returns:
+            A scalar, float32, ready for `backward()`.
+        """
+        batch, labels = self.mix(x, y, progress)
+        return self.criterion(model(batch.inputs), batch.targets(labels))
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """Images as the model sees them, for training and evaluation alike: `B x C x H x W`, float."""
+        if self.input is None:
+            return x
+        if x.device not in self._scale:
+            shape = (1, self.input.channels, 1, 1)
+            mean = torch.tensor(self.input.mean, device=x.device).view(shape)
+            std = torch.tensor(self.input.std, device=x.device).view(shape)
+            self._scale[x.device] = (mean, std)
+        mean, std = self._scale[x.device]
+        if x.dtype == torch.uint8:
+            return x.float().sub_(mean * 255).div_(std * 255)
+        return (x - mean) / std
+
+    def _check(self, x: Tensor, y: Tensor, progress: float) -> None:
+        if len(x) != len(y):
+            raise InputError(f"images and labels must be of one length, but got {len(x)} and {len(y)}")
+        if not 0 <= progress <= 1:
+            raise InputError(f"`progress` must lie in [0, 1], but got {progress}")
+        if x.dtype == torch.uint8 and self.input is None:
+            raise InputError("uint8 images need `input=ImageSpec(...)` in `build`, or normalise them before")
+        if self.input is not None and x.shape[1] != self.input.channels:
+            raise InputError(f"images have {x.shape[1]} channels, but `input` says {self.input.channels}")
+        if y.ndim == 2 and y.shape[1] != self.num_classes:
+            raise InputError(f"labels have {y.shape[1]} classes, but the augmenter was built for {self.num_classes}")
+        if y.ndim == 1 and y.device.type == "cpu" and len(y) and not 0 <= int(y.min()) <= int(y.max()) < self.num_classes:
+            raise InputError(
+                f"class ids must lie in 0 to {self.num_classes - 1}, but got {int(y.min())} to {int(y.max())}"
+            )
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Parameters that the augmenter wants trained along with the model, as optimiser groups."""
+        return []
+
+    def begin_epoch(self, progress: float) -> None:
+        """Called before each epoch."""
+
+    def update(self, context: StepContext) -> None:
+        """Called after each optimiser step."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on exactly from here."""
+        return {"random": self._random.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state`, as `state_dict` gave it."""
+        self._random.load_state_dict(state["random"])
+

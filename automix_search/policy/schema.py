@@ -1,0 +1,85 @@
+"""What a policy is: how training samples are augmented, and what is minimised on them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, JsonValue
+from torch import Generator, nn
+
+from automix_search.families import Spec
+from automix_search.losses import Loss, SoftCrossEntropy
+from automix_search.mixing import Mix, Switch
+from automix_search.policy.augmenter import Augmenter, ImageSpec
+from automix_search.transforms import BatchTransform, LoadTransform
+
+FORMAT = "automix-search/policy/1"
+
+
+class Transform(Spec):
+    """Augmentation of single images: `load` while files are read, then `batch` on the device, in this order."""
+
+    load: tuple[LoadTransform, ...] = ()
+    batch: tuple[BatchTransform, ...] = ()
+
+
+class Score(Spec):
+    """A metric over paired seeds."""
+
+    metric: str
+    split: Literal["valid", "test"]
+    mean: float
+    standard_error: float | None = Field(None, description="Of the mean; None with a single seed.")
+    seeds: tuple[int, ...]
+
+
+class Provenance(Spec):
+    """Where a policy comes from, and how it scored."""
+
+    run: str | None = None
+    trial: str | None = Field(None, description="The trial of that run, as its leaderboard names it.")
+    data: JsonValue = None
+    model: JsonValue = None
+    trainer: JsonValue = Field(None, description="The resolved recipe that the score was made with.")
+    score: Score | None = None
+    baselines: dict[str, Score] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+class Policy(Spec):
+    """An augmentation policy.
+
+    `policy.build(num_classes=...)` makes the augmenter that carries it out.
+    """
+
+    format: Literal["automix-search/policy/1"] = FORMAT
+    transform: Transform = Transform()
+    mix: Mix = Switch()
+    learned: None = Field(None, description="Policies with weights of their own; none in this version.")
+    loss: Loss = SoftCrossEntropy()
+    provenance: Provenance | None = None
+
+    def build(
+        self,
+        *,
+        num_classes: int,
+        input: ImageSpec | None = None,
+        model: nn.Module | None = None,
+        teacher: nn.Module | None = None,
+        generator: Generator | None = None,
+    ) -> Augmenter:
+        """Build the augmenter that carries this policy out in a training loop.
+
+        Args:
+            num_classes: Number of classes, K.
+            input: How images look; may be left out when there is no transform and images come normalised.
+            model: The model to be trained, for policies that look into it; no policy of this version does.
+            teacher: A trained model, for policies that distil from one; no policy of this version does.
+            generator: Source of all randomness; None takes a seed from torch's global generator.
+
+        Raises:
+            InputError: The policy needs something that was not given.
+        """
+        return Augmenter(
+            self.transform.batch, self.mix, self.loss, num_classes=num_classes, input=input, generator=generator
+        )

@@ -1,0 +1,85 @@
+"""The contract of trainers: score one policy. Our own trainers and users' fulfil the same one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from automix_search.errors import InputError
+from automix_search.families import Spec
+from automix_search.policy import Policy, Transform
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The metric that a search optimises, and which way is better."""
+
+    metric: str
+    direction: Literal["max", "min"] = "max"
+
+    def better(self, first: float, second: float) -> bool:
+        """Whether `first` is the better value."""
+        return first > second if self.direction == "max" else first < second
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One training that a trainer is asked to do.
+
+    Attributes:
+        policy: How to augment.
+        seed: Of everything random in the training: initial weights, order, augmentation.
+        epochs: How long to train; schedules are stretched to it.
+        split: What to score on. On "test", the split is read after the last epoch only.
+        device: A torch device name.
+        checkpoint: File to go on from if it exists, and to write to now and then; None keeps no checkpoint.
+        checkpoint_every_s: Shortest time between two checkpoints, in seconds.
+    """
+
+    policy: Policy
+    seed: int
+    epochs: int
+    split: Literal["valid", "test"] = "valid"
+    device: str = "cpu"
+    checkpoint: Path | None = None
+    checkpoint_every_s: float = 60.0
+
+
+class AbstractTrainer(ABC):
+    """Trains a model under a policy and reports how it scores after each epoch.
+
+    A trainer is made once on the driver and sent to every worker: it must pickle. Large NumPy arrays in its
+    attributes are shared between the workers of a machine without a copy.
+    """
+
+    objective: Objective = Objective("accuracy", "max")
+    epochs: int = 10
+    transform: Transform = Transform()
+    """Base transforms: what a search uses whose space says nothing about transforms."""
+    baselines: Mapping[str, Policy] = {}
+    """More policies to compare with, by name, beside the four of every search."""
+    settings: Spec | None = None
+    """What a space may change under `trainer:`; None if nothing."""
+
+    @abstractmethod
+    def train(self, assignment: Assignment) -> Iterator[Mapping[str, float]]:
+        """Train, and yield the metrics of each epoch right after it.
+
+        Every yield carries the objective's metric; on split "test" only the last one does. The search may stop
+        taking from the iterator after any epoch.
+        """
+
+    def with_settings(self, settings: Spec) -> Self:
+        """The same trainer with other settings.
+
+        Raises:
+            InputError: This trainer has no settings.
+        """
+        raise InputError(f"{type(self).__name__} has no settings, so a space cannot change any under `trainer:`")
+
+    def describe(self) -> dict[str, Any]:
+        """Plain data about the data set, the model and the recipe, for the run folder and the exported policy."""
+        return {"trainer": type(self).__name__}
