@@ -33,7 +33,7 @@ class Assignment:
         policy: How to augment.
         seed: Of everything random in the training: initial weights, order, augmentation.
         epochs: How long to train; schedules are stretched to it.
-        split: What to score on. On "test", the split is read after the last epoch only.
+        test: Whether the test split is scored too: once, after the last epoch.
         device: A torch device name.
         checkpoint: File to go on from if it exists, and to write to now and then; None keeps no checkpoint.
         checkpoint_every_s: Shortest time between two checkpoints, in seconds.
@@ -42,7 +42,7 @@ class Assignment:
     policy: Policy
     seed: int
     epochs: int
-    split: Literal["valid", "test"] = "valid"
+    test: bool = False
     device: str = "cpu"
     checkpoint: Path | None = None
     checkpoint_every_s: float = 60.0
@@ -68,8 +68,9 @@ class AbstractTrainer(ABC):
     def train(self, assignment: Assignment) -> Iterator[Mapping[str, float]]:
         """Train, and yield the metrics of each epoch right after it.
 
-        Every yield carries the objective's metric; on split "test" only the last one does. The search may stop
-        taking from the iterator after any epoch.
+        Every yield carries the metrics of the validation split, the objective's among them. With `assignment.test` the
+        last one also carries those of the test split, their names prefixed with `test_`. The search may stop taking
+        from the iterator after any epoch.
         """
 
     def with_settings(self, settings: Spec) -> Self:
