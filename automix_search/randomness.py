@@ -1,7 +1,8 @@
 """Random draws that never make the host wait for the device.
 
-One rule decides where a draw lives: a number for the whole batch is drawn on the host, a number for every sample
-is drawn on the device of the batch. A box for the whole batch can then be a slice, and nothing is ever read back.
+One rule decides where a draw lives: a number for the whole batch is drawn on the host, a number for every
+sample is drawn on the device of the batch. A box for the whole batch can then be a slice, and nothing is ever
+read back.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ class Randomness:
     """The random draws of one augmenter.
 
     Args:
-        generator: Source of all draws; None seeds one from torch's global generator. With a CPU generator and a
-            batch on another device, a second generator on that device is seeded from the first.
+        generator: Source of all draws; None seeds one from torch's global generator. With a CPU generator and
+            a batch on another device, a second generator on that device is seeded from the first.
     """
 
     def __init__(self, generator: Generator | None = None) -> None:
@@ -52,15 +53,14 @@ class Randomness:
     def beta(self, alpha: float, count: int, like: Tensor, other: float | None = None) -> Tensor:
         """Beta(alpha, other or alpha) draws: `(count,)` float32; all 1 when `alpha` is 0.
 
-        Drawn as a ratio of two Gamma variables in float64, so that a small alpha does not underflow.
+        A ratio of two Gamma variables, taken in the logarithm: Gamma(a) is Gamma(a + 1) * U^(1/a), so even
+        the smallest alpha does not underflow.
         """
         device, generator = self._place(count, like)
         if alpha == 0:
             return torch.ones(count, device=device)
-        shape = torch.tensor([[alpha], [alpha if other is None else other]], dtype=torch.float64)
-        gammas = torch._standard_gamma(shape.to(device).expand(2, count), generator)
-        share = gammas[0] / gammas.sum(0)
-        return share.nan_to_num(nan=1.0).float()
+        first = _log_gamma_draws(alpha, count, device, generator)
+        return torch.sigmoid(first - _log_gamma_draws(other or alpha, count, device, generator))
 
     def normal(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Standard normal draws of `shape`, float32; on the host when the first axis is 1."""
@@ -78,4 +78,10 @@ class Randomness:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`, as `state_dict` gave it."""
         for name, value in state.items():
-            self.on(torch.device(name)).set_state(value)
+            self.on(torch.device(name)).set_state(value.cpu())
+
+
+def _log_gamma_draws(shape: float, count: int, device: torch.device, generator: Generator) -> Tensor:
+    """Logarithms of Gamma(shape, 1) draws, `(count,)` float32."""
+    above = torch._standard_gamma(torch.full((count,), shape + 1.0, device=device), generator)
+    return above.log() - torch.empty(count, device=device).exponential_(shape, generator=generator)

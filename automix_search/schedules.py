@@ -1,6 +1,7 @@
 """Schedules: functions of training progress in [0, 1] that scale a probability.
 
-Progress is (steps done) / (steps in all), never an epoch count, so that a schedule exports to any training length.
+Progress is (steps done) / (steps in all), never an epoch count, so that a schedule exports to any length of
+training.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ class Ramp(AbstractSchedule):
     kind: Literal["ramp"] = "ramp"
     low: Annotated[float, Range(0.0, 1.0)] = Field(0.0, ge=0, le=1, description="Factor before `start`.")
     high: Annotated[float, Range(0.0, 1.0)] = Field(1.0, ge=0, le=1, description="Factor after `stop`.")
-    start: Annotated[float, Range(0.0, 0.5)] = Field(0.0, ge=0, le=1, description="Progress at which it begins.")
+    start: Annotated[float, Range(0.0, 0.5)] = Field(
+        0.0, ge=0, le=1, description="Progress at which it begins."
+    )
     stop: Annotated[float, Range(0.5, 1.0)] = Field(1.0, ge=0, le=1, description="Progress at which it ends.")
 
     @model_validator(mode="after")

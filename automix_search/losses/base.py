@@ -28,7 +28,7 @@ class AbstractLoss(Spec):
     def encode(self, labels: Tensor, num_classes: int) -> Float[Tensor, "B K"]:
         """Labels as soft targets, `B x K` float32.
 
-        Class ids `(B,)` become one-hot rows, smoothed; rows that are soft or multi-hot already stay as they are.
+        Class ids `(B,)` become one-hot rows, smoothed; soft and multi-hot rows stay as they are.
         """
         if labels.ndim == 2:
             return labels.float()

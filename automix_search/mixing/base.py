@@ -1,8 +1,8 @@
 """The two layers of the mixing family.
 
 `AbstractMixer` is the wide contract that the augmenter calls. Under it stand narrow partial ones that own all
-bookkeeping, so that a member gives only its mathematics: a *mask* mixer gives a mask and a *box* mixer gives boxes;
-the label share is the mean of that mask by construction.
+bookkeeping, so that a member gives only its mathematics: a *blend* mixer gives a share, a *mask* mixer a mask
+and a *box* mixer boxes and what is pasted there; the label share is the mean of the mask by construction.
 
 Axes: N items, n = N (one draw for every item) or 1 (one draw for the whole batch, on the host), H x W pixels.
 """
@@ -58,10 +58,14 @@ class AbstractBlendMixer(AbstractMixer):
         """Part of the own sample in each item, in [0, 1]."""
 
     def mix(self, pairs: Pairs, draws: int, random: Randomness) -> MixedBatch:
-        share = self.share(draws, pairs.images, random)
-        weight = share.item() if draws == 1 else share.to(pairs.images.dtype).view(-1, *[1] * (pairs.images.ndim - 1))
-        inputs = pairs.partner_images().lerp_(pairs.own_images(), weight)
-        return MixedBatch(inputs, pairs.sources(), pair_weights(share, pairs.count, pairs.images))
+        images = pairs.images
+        share = self.share(draws, images, random)
+        if draws == 1:
+            inputs = pairs.partner_images().lerp_(pairs.own_images(), share.item())
+        else:
+            weight = share.to(images.dtype).view(-1, *[1] * (images.ndim - 1))
+            inputs = pairs.partner_images().lerp_(pairs.own_images(), weight)
+        return MixedBatch(inputs, pairs.sources(), pair_weights(share, pairs.count, images))
 
 
 class AbstractMaskMixer(AbstractMixer):
@@ -86,19 +90,32 @@ class AbstractMaskMixer(AbstractMixer):
 
 
 class AbstractBoxMixer(AbstractMixer):
-    """Pastes something of the partner into a box; the label share is the part of the picture outside of it."""
+    """Pastes something of the partner into a box; the label share is the part of the picture outside."""
 
     @abstractmethod
     def boxes(self, size: tuple[int, int], draws: int, random: Randomness, like: Tensor) -> Boxes:
         """One box for each draw, inside a picture of `size` (height, width)."""
 
     @abstractmethod
-    def paste(self, pairs: Pairs, boxes: Boxes) -> Tensor:
-        """Own samples with the partner's part in the boxes, `N x C x H x W`."""
+    def patch(self, pairs: Pairs, boxes: Boxes) -> Tensor:
+        """What is pasted into the only box, `N x C x h x w` h x w being the size of the box or 0."""
+
+    @abstractmethod
+    def overlay(self, pairs: Pairs, boxes: Boxes) -> Tensor:
+        """What is pasted where each item has its box: a fresh `N x C x H x W`, finite everywhere."""
 
     def mix(self, pairs: Pairs, draws: int, random: Randomness) -> MixedBatch:
         images = pairs.images
         boxes = self.boxes((images.shape[-2], images.shape[-1]), draws, random, images)
         mask = boxes.outside().to(images.device, non_blocking=True).expand(pairs.count, -1, -1, -1)
         weights = pair_weights(boxes.share_outside(), pairs.count, images)
-        return MixedBatch(self.paste(pairs, boxes), pairs.sources(), weights, mask)
+        if draws == 1:
+            inputs = self._paste(pairs, boxes)
+        else:
+            inputs = self.overlay(pairs, boxes).lerp_(pairs.own_images(), mask.to(images.dtype))
+        return MixedBatch(inputs, pairs.sources(), weights, mask)
+
+    def _paste(self, pairs: Pairs, boxes: Boxes) -> Tensor:
+        inputs = pairs.own_copy()
+        inputs[(..., *boxes.slices())] = self.patch(pairs, boxes)
+        return inputs

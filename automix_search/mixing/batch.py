@@ -5,11 +5,13 @@ Axes: B samples in, N items out, m sources of one item, P samples in the pool, K
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
+from torch.nn import functional
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,10 @@ class Pairs:
         """Own samples, `N x C x *spatial`; may be the pool itself, so never written to."""
         return self.images if self.own is None else self.images[self.own]
 
+    def own_copy(self) -> Tensor:
+        """Own samples, `N x C x *spatial`: a fresh copy that the caller may overwrite."""
+        return self.images.clone() if self.own is None else self.images[self.own]
+
     def partner_images(self) -> Tensor:
         """Partners, `N x C x *spatial`: a fresh copy that the caller may overwrite."""
         return self.images[self.partner]
@@ -52,8 +58,10 @@ class MixedBatch:
     Attributes:
         inputs: Mixed samples, `N x C x *spatial`; N may differ from B.
         sources: Which samples each item was made of, `N x m` int64.
-        weights: How much of each, `N x m` float32, not negative; rows sum to 1 unless the label rule says otherwise.
-        mask: Share of the first source at every place, `N x (m or 1) x *spatial` in [0, 1]; None where there is none.
+        weights: How much of each, `N x m` float32, not negative; rows sum to 1 unless the label rule says
+            otherwise.
+        mask: Share of the first source at every place, `N x (m or 1) x *spatial` in [0, 1]; None if there is
+            none.
     """
 
     inputs: Shaped[Tensor, "N C *spatial"]
@@ -67,8 +75,35 @@ class MixedBatch:
         sources = torch.arange(len(images), device=images.device)[:, None]
         return cls(images, sources, torch.ones(len(images), 1, device=images.device))
 
+    @classmethod
+    def joined(cls, images: Tensor, parts: Sequence[tuple[Int64[Tensor, "N"], MixedBatch]]) -> MixedBatch:
+        """The batch as it is but for some items: each part gives positions and what stands there instead."""
+        width = max((part.sources.shape[1] for _, part in parts), default=1)
+        whole = cls.unmixed(images)
+        inputs = images.clone()
+        sources = whole.sources.repeat(1, width)
+        weights = functional.pad(whole.weights, (0, width - 1))
+        for positions, part in parts:
+            inputs.index_copy_(0, positions, part.inputs)
+            sources[:, : part.sources.shape[1]].index_copy_(0, positions, part.sources)
+            weights[:, : part.sources.shape[1]].index_copy_(0, positions, part.weights)
+        return cls(inputs, sources, weights, _joined_mask(images, parts))
+
     def targets(self, labels: Float[Tensor, "P K"]) -> Float[Tensor, "N K"]:
         """Labels of the items: the labels of their sources, mixed by weight."""
         if self.sources.shape[1] == 1:
             return labels[self.sources[:, 0]] * self.weights
         return torch.einsum("nm,nmk->nk", self.weights.to(labels.dtype), labels[self.sources])
+
+
+def _joined_mask(images: Tensor, parts: Sequence[tuple[Int64[Tensor, "N"], MixedBatch]]) -> Tensor | None:
+    """Shares of the first source, `B x 1 x *spatial`: constant for items without a mask; None if all are."""
+    if all(part.mask is None for _, part in parts):
+        return None
+    spatial = images.shape[2:]
+    mask = torch.ones(len(images), 1, *spatial, device=images.device)
+    for positions, part in parts:
+        constant = part.weights[:, :1].reshape(-1, 1, *[1] * len(spatial))
+        share = constant if part.mask is None else part.mask[:, :1]
+        mask.index_copy_(0, positions, share.expand(-1, -1, *spatial))
+    return mask

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -20,21 +19,23 @@ def clipped_boxes(size: tuple[int, int], share: Tensor, random: Randomness, like
 
     Sides are `int(side * sqrt(1 - share))`; a clipped box leaves a larger share outside than was drawn.
     """
-    height, width = size
     scale = (1 - share).sqrt()
-    edges = []
-    for side in (height, width):
-        half = (side * scale).long() // 2
-        centre = random.below(side, len(share), like)
-        edges += [(centre - half).clamp(min=0), (centre + half).clamp(max=side)]
-    return Boxes(*edges, height=height, width=width)
+    rows, columns = (_clipped_span(side, scale, random, like) for side in size)
+    return Boxes(*rows, *columns, *size)
+
+
+def _clipped_span(side: int, scale: Tensor, random: Randomness, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Start and stop of the boxes along one side, `(n,)` int64 each."""
+    half = (side * scale).long() // 2
+    centre = random.below(side, len(scale), like)
+    return (centre - half).clamp(min=0), (centre + half).clamp(max=side)
 
 
 class CutMix(AbstractBoxMixer):
     """Pastes a random rectangle of the partner; labels by the area that is left.
 
-    Reference: Yun et al., CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features,
-    ICCV 2019, https://arxiv.org/abs/1905.04899.
+    Reference: Yun et al., CutMix: Regularization Strategy to Train Strong Classifiers with Localizable
+    Features, ICCV 2019, https://arxiv.org/abs/1905.04899.
     """
 
     kind: Literal["cutmix"] = "cutmix"
@@ -45,10 +46,8 @@ class CutMix(AbstractBoxMixer):
     def boxes(self, size: tuple[int, int], draws: int, random: Randomness, like: Tensor) -> Boxes:
         return clipped_boxes(size, random.beta(self.alpha, draws, like), random, like)
 
-    def paste(self, pairs: Pairs, boxes: Boxes) -> Tensor:
-        if len(boxes.top) > 1:
-            return torch.where(boxes.inside(), pairs.partner_images(), pairs.own_images())
-        rows, columns = boxes.slices()
-        inputs = pairs.own_images().clone() if pairs.own is None else pairs.own_images()
-        inputs[..., rows, columns] = pairs.images[..., rows, columns][pairs.partner]
-        return inputs
+    def patch(self, pairs: Pairs, boxes: Boxes) -> Tensor:
+        return pairs.images[(..., *boxes.slices())][pairs.partner]
+
+    def overlay(self, pairs: Pairs, boxes: Boxes) -> Tensor:
+        return pairs.partner_images()

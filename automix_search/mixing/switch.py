@@ -24,7 +24,9 @@ from automix_search.schedules import Constant, Schedule
 class Option(Spec):
     """One method of a switch, with its weight."""
 
-    weight: Annotated[float, Range(0.0, 1.0)] = Field(1.0, ge=0, description="Relative to the other options' weights.")
+    weight: Annotated[float, Range(0.0, 1.0)] = Field(
+        1.0, ge=0, description="Relative to the other options' weights."
+    )
     method: Mixer
 
 
@@ -35,8 +37,12 @@ class Switch(Spec):
     """
 
     kind: Literal["switch"] = "switch"
-    probability: Annotated[float, Range(0.25, 1.0)] = Field(1.0, ge=0, le=1, description="How often anything is mixed.")
-    per: Literal["batch", "sample"] = Field("batch", description="Whether a batch or a sample is the unit of decision.")
+    probability: Annotated[float, Range(0.25, 1.0)] = Field(
+        1.0, ge=0, le=1, description="How often anything is mixed."
+    )
+    per: Literal["batch", "sample"] = Field(
+        "batch", description="Whether a batch or a sample is the unit of decision."
+    )
     partner: Partner = Permutation()
     options: tuple[Option, ...] = (Option(method=NoMix()),)
     label: LabelRule = ShareLabels()
@@ -64,13 +70,26 @@ class Switch(Spec):
             return self._labelled(methods[chosen].mix(Pairs(images, partner), 1, random))
         if probability == 1 and len(methods) == 1:
             return self._labelled(methods[0].mix(Pairs(images, partner), len(images), random))
-        return self._labelled(self._mix_samples(images, partner, methods, weights * probability, random))
+        chances = torch.cat((probability * weights / weights.sum(), torch.tensor([1 - probability])))
+        return self._labelled(self._mix_samples(images, partner, methods, chances, random))
 
     def _mix_samples(
-        self, images: Tensor, partner: Tensor, methods: list[AbstractMixer], weights: Tensor, random: Randomness
+        self,
+        images: Tensor,
+        partner: Tensor,
+        methods: list[AbstractMixer],
+        chances: Tensor,
+        random: Randomness,
     ) -> MixedBatch:
-        """Every sample by a method of its own; the choice is drawn on the host, so that no device is read back."""
-        raise NotImplementedError
+        """Every sample by a method of its own, drawn on the host: nothing is read back from a device."""
+        host = random.on(chances.device)
+        chosen = torch.multinomial(chances, len(images), replacement=True, generator=host)
+        parts = []
+        for number, method in enumerate(methods):
+            own = (chosen == number).nonzero()[:, 0].to(images.device, non_blocking=True)
+            if len(own):
+                parts.append((own, method.mix(Pairs(images, partner[own], own), len(own), random)))
+        return MixedBatch.joined(images, parts)
 
     def _labelled(self, batch: MixedBatch) -> MixedBatch:
         return MixedBatch(batch.inputs, batch.sources, self.label.weights(batch), batch.mask)

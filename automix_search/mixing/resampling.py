@@ -1,0 +1,85 @@
+"""Shrinking pictures to a size of their own each, all in one go.
+
+Axes: n pictures; of the `full` places along a side, the shrunken picture fills `size` from `start` on.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int64, Shaped
+from torch import Tensor
+from torch.nn import functional
+
+from automix_search.mixing.boxes import Boxes
+
+Interpolation = Literal["nearest", "bilinear", "area"]
+
+
+def shrunk(images: Shaped[Tensor, "N C H W"], size: tuple[int, int], interpolation: Interpolation) -> Tensor:
+    """All pictures shrunk to one size, `N x C x h x w`; bilinear with antialiasing."""
+    if interpolation != "bilinear":
+        return functional.interpolate(images, size, mode=interpolation)
+    # `interpolate(antialias=True)` repeats one row where the result is one pixel wide (torch 2.14, CPU).
+    rows, columns = (
+        bilinear_taps(torch.tensor([0]), torch.tensor([short]), full)[:, :short]
+        for short, full in zip(size, images.shape[-2:], strict=True)
+    )
+    device = images.device
+    return _weighted(images, rows.to(device, non_blocking=True), columns.to(device, non_blocking=True))
+
+
+def shrunk_into(images: Shaped[Tensor, "N C H W"], boxes: Boxes, interpolation: Interpolation) -> Tensor:
+    """Each picture shrunk into its own box, `N x C x H x W`; what lies outside has no meaning."""
+    rows = (boxes.top, boxes.bottom - boxes.top, boxes.height)
+    columns = (boxes.left, boxes.right - boxes.left, boxes.width)
+    if interpolation == "nearest":
+        index = nearest_places(*rows)[:, :, None] * boxes.width + nearest_places(*columns)[:, None, :]
+        index = index.flatten(1)[:, None].expand(-1, images.shape[1], -1)
+        return images.flatten(2).gather(2, index).view(images.shape)
+    taps = bilinear_taps if interpolation == "bilinear" else area_taps
+    return _weighted(images, taps(*rows), taps(*columns))
+
+
+def _weighted(
+    images: Shaped[Tensor, "N C H W"], rows: Float[Tensor, "n h H"], columns: Float[Tensor, "n w W"]
+) -> Shaped[Tensor, "N C h w"]:
+    """Weighted sums of rows and of columns, reckoned in float32."""
+    with torch.autocast(images.device.type, enabled=False):
+        wide = images.float() @ columns[:, None].transpose(2, 3)
+        return (rows[:, None] @ wide).to(images.dtype)
+
+
+def nearest_places(start: Int64[Tensor, "n"], size: Int64[Tensor, "n"], full: int) -> Int64[Tensor, "n full"]:
+    """Which place of the picture each place shows: the one that `interpolate(mode="nearest")` takes."""
+    scale = full / size.float()
+    return (_steps(start, size, full) * scale[:, None]).long().clamp(max=full - 1)
+
+
+def bilinear_taps(
+    start: Int64[Tensor, "n"], size: Int64[Tensor, "n"], full: int
+) -> Float[Tensor, "n full full_source"]:
+    """How much each place takes of each place of the picture: a triangle about where it comes from."""
+    scale = (full / size.float())[:, None, None]
+    centre = (_steps(start, size, full)[:, :, None] + 0.5) * scale
+    places = torch.arange(full, device=start.device) + 0.5
+    return functional.normalize((1 - (places - centre).abs() / scale).clamp(min=0), p=1, dim=2)
+
+
+def area_taps(
+    start: Int64[Tensor, "n"], size: Int64[Tensor, "n"], full: int
+) -> Float[Tensor, "n full full_source"]:
+    """How much each place takes of each place of the picture: the mean of all that it touches."""
+    step = _steps(start, size, full)[:, :, None]
+    first = torch.div(step * full, size[:, None, None], rounding_mode="floor")
+    last = torch.div((step + 1) * full - 1, size[:, None, None], rounding_mode="floor")
+    places = torch.arange(full, device=start.device)
+    covered = (places >= first) & (places <= last)
+    return functional.normalize(covered.float(), p=1, dim=2)
+
+
+def _steps(start: Int64[Tensor, "n"], size: Int64[Tensor, "n"], full: int) -> Int64[Tensor, "n full"]:
+    """Place within the shrunken picture, for each place of the whole; clamped to it outside of the box."""
+    places = torch.arange(full, device=start.device) - start[:, None]
+    return places.clamp(min=0).minimum(size[:, None] - 1)

@@ -1,0 +1,67 @@
+"""ResizeMix."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from automix_search.mixing.base import AbstractBoxMixer
+from automix_search.mixing.batch import Pairs
+from automix_search.mixing.boxes import Boxes
+from automix_search.mixing.resampling import Interpolation, shrunk, shrunk_into
+from automix_search.randomness import Randomness
+from automix_search.ranges import Range
+
+
+class ResizeMix(AbstractBoxMixer):
+    """Pastes the whole partner, shrunk, at a random place; labels by the area that is left.
+
+    The side of the pasted picture is uniform in [`smallest`, `largest`] of the image's. The box stands about
+    a uniform centre and is shifted, not cut, to lie inside. For a batch it is one box; the authors draw a
+    place for each sample.
+
+    Reference: Qin et al., ResizeMix: Mixing Data with Preserved Object Information and True Labels, 2020,
+    https://arxiv.org/abs/2012.11101.
+    """
+
+    kind: Literal["resizemix"] = "resizemix"
+    smallest: Annotated[float, Range(0.05, 0.4)] = Field(
+        0.1, gt=0, le=1, description="Smallest side of the pasted picture, as a part of the image's side."
+    )
+    largest: Annotated[float, Range(0.5, 0.95)] = Field(
+        0.8, gt=0, le=1, description="Largest side of the pasted picture, as a part of the image's side."
+    )
+    interpolation: Interpolation = Field(
+        "nearest", description="How the partner is shrunk; nearest is the authors', bilinear is antialiased."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ResizeMix:
+        if self.smallest > self.largest:
+            raise ValueError(
+                f"`smallest <= largest` must hold, but got smallest={self.smallest}, largest={self.largest}"
+            )
+        return self
+
+    def boxes(self, size: tuple[int, int], draws: int, random: Randomness, like: Tensor) -> Boxes:
+        scale = random.uniform(draws, like, self.smallest, self.largest)
+        rows, columns = (_shifted_span(side, scale, random, like) for side in size)
+        return Boxes(*rows, *columns, *size)
+
+    def patch(self, pairs: Pairs, boxes: Boxes) -> Tensor:
+        rows, columns = boxes.slices()
+        size = (rows.stop - rows.start, columns.stop - columns.start)
+        return shrunk(pairs.partner_images(), size, self.interpolation)
+
+    def overlay(self, pairs: Pairs, boxes: Boxes) -> Tensor:
+        partners = pairs.partner_images()
+        return partners.copy_(shrunk_into(partners, boxes, self.interpolation))
+
+
+def _shifted_span(side: int, scale: Tensor, random: Randomness, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Start and stop of the boxes along one side, `(n,)` int64 each; at least one pixel."""
+    length = (side * scale).long().clamp(min=1)
+    start = (random.below(side, len(scale), like) - length // 2).clamp(min=0).minimum(side - length)
+    return start, start + length

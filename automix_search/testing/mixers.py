@@ -1,0 +1,218 @@
+"""The contract of mixing methods, as tests that anyone's method can be held to.
+
+class TestMine(MixerContract):
+    mixer = MyMix()
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from automix_search.families import Spec, kind_of
+from automix_search.mixing import AbstractMixer, MixedBatch, Pairs, Switch
+from automix_search.policy import Policy
+from automix_search.randomness import Randomness
+from automix_search.ranges import Choice, Range, declared_range
+from automix_search.validation import dump
+
+TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
+
+shapes = pytest.mark.parametrize("shape", [(6, 3, 12, 17), (5, 1, 9, 8), (1, 3, 8, 11)], ids=str)
+dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+draws = pytest.mark.parametrize("per", ["batch", "sample"])
+
+
+def pictures(shape: tuple[int, ...], dtype: torch.dtype = torch.float32, seed: int = 0) -> Tensor:
+    """Random pictures of `shape`, standard normal."""
+    return torch.randn(shape, generator=Generator().manual_seed(seed)).to(dtype)
+
+
+def mixed(mixer: AbstractMixer, pairs: Pairs, per: str, seed: int = 0) -> MixedBatch:
+    """The pairs mixed with a seed, by one decision for the batch or one for each sample."""
+    random = Randomness(Generator().manual_seed(seed))
+    return mixer.mix(pairs, 1 if per == "batch" else pairs.count, random)
+
+
+def cycle(count: int) -> Tensor:
+    """Partners in a circle: nobody is their own, if there is another."""
+    return torch.arange(1, count + 1) % count
+
+
+class MixerContract:
+    """What every mixing method keeps to; set `mixer` to a method and pytest collects the rest.
+
+    Attributes:
+        mixer: The method under test.
+        keeps_places: Whether every pixel stays where it was; False for methods that resize or move things.
+        varies: Whether a method draws anything at all.
+    """
+
+    mixer: AbstractMixer
+    keeps_places: bool = True
+    varies: bool = True
+
+    @shapes
+    @dtypes
+    @draws
+    def test_keeps_shape_and_dtype(self, shape: tuple[int, ...], dtype: torch.dtype, per: str) -> None:
+        images = pictures(shape, dtype)
+        batch = mixed(self.mixer, Pairs(images, cycle(len(images))), per)
+        assert batch.inputs.shape == images.shape
+        assert batch.inputs.dtype == dtype
+        assert batch.inputs.isfinite().all()
+        assert not batch.inputs.requires_grad
+        assert not batch.weights.requires_grad
+
+    @shapes
+    @draws
+    def test_weights_are_shares(self, shape: tuple[int, ...], per: str) -> None:
+        batch = mixed(self.mixer, Pairs(pictures(shape), cycle(shape[0])), per)
+        assert batch.weights.dtype == torch.float32
+        assert batch.weights.shape == batch.sources.shape
+        assert batch.weights.min() >= 0
+        torch.testing.assert_close(batch.weights.sum(1), torch.ones(shape[0]), atol=1e-6, rtol=0)
+
+    @draws
+    def test_targets_have_mass_one(self, per: str) -> None:
+        batch = mixed(self.mixer, Pairs(pictures((6, 3, 12, 17)), cycle(6)), per)
+        targets = batch.targets(torch.eye(7)[torch.tensor([0, 6, 2, 2, 5, 1])])
+        assert targets.min() >= 0
+        torch.testing.assert_close(targets.sum(1), torch.ones(6), atol=1e-6, rtol=0)
+
+    @shapes
+    @dtypes
+    @draws
+    def test_label_share_is_pixel_share(self, shape: tuple[int, ...], dtype: torch.dtype, per: str) -> None:
+        levels = torch.linspace(-1, 2, shape[0])
+        images = levels[:, None, None, None].expand(shape).to(dtype)
+        for seed in range(8):
+            batch = mixed(self.mixer, Pairs(images, cycle(shape[0])), per, seed)
+            wanted = (batch.weights * levels[batch.sources]).sum(1)
+            seen = batch.inputs.float().mean((1, 2, 3))
+            torch.testing.assert_close(seen, wanted, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])
+
+    @shapes
+    @draws
+    def test_mask_mean_is_the_first_weight(self, shape: tuple[int, ...], per: str) -> None:
+        batch = mixed(self.mixer, Pairs(pictures(shape), cycle(shape[0])), per)
+        if batch.mask is None:
+            return
+        assert batch.mask.shape[0] == shape[0]
+        assert batch.mask.shape[2:] == shape[2:]
+        assert batch.mask.min() >= 0
+        assert batch.mask.max() <= 1
+        torch.testing.assert_close(batch.mask[:, 0].mean((1, 2)), batch.weights[:, 0], atol=1e-5, rtol=0)
+
+    @shapes
+    @dtypes
+    @draws
+    def test_every_pixel_is_mixed_as_told(self, shape: tuple[int, ...], dtype: torch.dtype, per: str) -> None:
+        if not self.keeps_places:
+            pytest.skip("this method moves pixels")
+        images = pictures(shape, dtype)
+        batch = mixed(self.mixer, Pairs(images, cycle(shape[0])), per)
+        wanted = recomposed(images.float(), batch)
+        torch.testing.assert_close(
+            batch.inputs.float(), wanted, atol=2 * TOLERANCE[dtype], rtol=TOLERANCE[dtype]
+        )
+
+    @draws
+    def test_a_sample_with_itself_stays(self, per: str) -> None:
+        if not self.keeps_places:
+            pytest.skip("this method moves pixels")
+        images = pictures((5, 3, 9, 14))
+        batch = mixed(self.mixer, Pairs(images, torch.arange(5)), per)
+        torch.testing.assert_close(batch.inputs, images)
+        torch.testing.assert_close(batch.targets(torch.eye(5)), torch.eye(5))
+
+    @draws
+    def test_inputs_are_not_written_to(self, per: str) -> None:
+        images, partner, own = pictures((6, 3, 12, 17)), cycle(6), torch.arange(6)
+        before = images.clone(), partner.clone(), own.clone()
+        mixed(self.mixer, Pairs(images, partner), per)
+        mixed(self.mixer, Pairs(images, partner, own), per)
+        assert all(torch.equal(now, then) for now, then in zip((images, partner, own), before, strict=True))
+
+    @draws
+    def test_same_seed_same_result(self, per: str) -> None:
+        pairs = Pairs(pictures((6, 3, 12, 17)), cycle(6))
+        first, second, other = (mixed(self.mixer, pairs, per, seed) for seed in (3, 3, 4))
+        assert torch.equal(first.inputs, second.inputs)
+        assert torch.equal(first.weights, second.weights)
+        assert torch.equal(first.inputs, other.inputs) is not self.varies
+
+    def test_one_decision_for_a_batch_one_for_each_sample(self) -> None:
+        pairs = Pairs(pictures((8, 3, 12, 17)), cycle(8))
+        together, apart = mixed(self.mixer, pairs, "batch"), mixed(self.mixer, pairs, "sample")
+        assert (together.weights == together.weights[:1]).all()
+        assert bool((apart.weights == apart.weights[:1]).all()) is not self.varies
+
+    @draws
+    def test_mixes_some_of_a_pool(self, per: str) -> None:
+        images, own, partner = pictures((9, 3, 8, 11)), torch.tensor([7, 2, 5]), torch.tensor([1, 2, 8])
+        some = mixed(self.mixer, Pairs(images, partner, own), per)
+        picked = torch.cat((images[own], images[partner]))
+        alone = mixed(self.mixer, Pairs(picked, torch.arange(3, 6), torch.arange(3)), per)
+        assert torch.equal(some.inputs, alone.inputs)
+        assert torch.equal(some.sources, torch.cat((own, partner))[alone.sources])
+
+    @draws
+    def test_keeps_channels_last(self, per: str) -> None:
+        images = pictures((6, 3, 12, 17))
+        plain = mixed(self.mixer, Pairs(images, cycle(6)), per)
+        last = mixed(self.mixer, Pairs(images.to(memory_format=torch.channels_last), cycle(6)), per)
+        assert last.inputs.is_contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(last.inputs, plain.inputs)
+
+    def test_is_read_back_from_a_file(self) -> None:
+        switch = Switch.model_validate({"options": [{"method": self.mixer}], "probability": 0.5})
+        policy = Policy(mix=switch)
+        assert Policy.model_validate(dump(policy), context={"methods": (type(self.mixer),)}) == policy
+
+    def test_pickles(self) -> None:
+        assert pickle.loads(pickle.dumps(self.mixer)) == self.mixer
+
+    def test_every_field_can_be_searched(self) -> None:
+        for name, field in type(self.mixer).model_fields.items():
+            if name == "kind":
+                continue
+            declared = declared_range(field)
+            assert not field.is_required(), f"`{name}` needs a default"
+            assert field.description, f"`{name}` needs a description"
+            assert declared is not None, f"`{name}` needs a search range"
+            for value in ends(declared):
+                type(self.mixer).model_validate({name: value})
+
+    def test_says_where_it_comes_from(self) -> None:
+        assert (type(self.mixer).__doc__ or "").strip()
+        assert kind_of(type(self.mixer)).isidentifier()
+
+    def test_unknown_fields_are_errors(self) -> None:
+        tree: Mapping[str, Any] = {**self.mixer.model_dump(), "no_such_field": 1}
+        with pytest.raises(ValueError, match="no_such_field"):
+            type(self.mixer).model_validate(tree)
+
+
+def ends(declared: Range | Choice) -> tuple[Any, ...]:
+    """The ends of a range, or all of a choice."""
+    return (declared.low, declared.high) if isinstance(declared, Range) else declared.options
+
+
+def recomposed(images: Tensor, batch: MixedBatch) -> Tensor:
+    """What the origin of the items says that they are made of: sources by mask, or else by weight."""
+    if batch.mask is None:
+        return torch.einsum("nm,nmchw->nchw", batch.weights, images[batch.sources])
+    own, partner = images[batch.sources[:, 0]], images[batch.sources[:, 1]]
+    return batch.mask * own + (1 - batch.mask) * partner
+
+
+def missing(contracts: tuple[type[MixerContract], ...], members: tuple[type[Spec], ...]) -> set[str]:
+    """Kinds of the members that none of the contracts tests."""
+    tested = {type(contract.mixer) for contract in contracts}
+    return {kind_of(member) for member in members if member not in tested}
