@@ -29,15 +29,18 @@ class Document:
     Attributes:
         tree: Mappings, lists and scalars.
         source: The file as the user named it, or what stands for one ("the `space` argument").
-        lines: Line number of each path in the tree; empty when it was not read from text.
+        lines: Line number of each path in the file; empty when it was not read from text.
+        root: Where the tree stands in the file, when it is a part of one.
     """
 
     tree: Tree
     source: str
     lines: Mapping[Place, int] = field(default_factory=dict)
+    root: Place = ()
 
     def where(self, path: Place) -> str:
         """Source, line and path for a message: `my.yaml:14 mix.options[0].method.alpha`."""
+        path = (*self.root, *path)
         known = path
         while known and known not in self.lines:
             known = known[:-1]

@@ -54,10 +54,10 @@ class Ramp(AbstractSchedule):
     kind: Literal["ramp"] = "ramp"
     low: Annotated[float, Range(0.0, 1.0)] = Field(0.0, ge=0, le=1, description="Factor before `start`.")
     high: Annotated[float, Range(0.0, 1.0)] = Field(1.0, ge=0, le=1, description="Factor after `stop`.")
-    start: Annotated[float, Range(0.0, 0.5)] = Field(
+    start: Annotated[float, Range(0.0, 0.4)] = Field(
         0.0, ge=0, le=1, description="Progress at which it begins."
     )
-    stop: Annotated[float, Range(0.5, 1.0)] = Field(1.0, ge=0, le=1, description="Progress at which it ends.")
+    stop: Annotated[float, Range(0.6, 1.0)] = Field(1.0, ge=0, le=1, description="Progress at which it ends.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Ramp:

@@ -1,13 +1,15 @@
 """Walking a tree and the schema it is read by side by side.
 
-A tree may write a thing shorter than the schema does (`mix: {kind: cutmix}` for a switch with one option); such
-places are expanded during the walk by the schema's own `BeforeValidator`, so what is found is always the real field.
+A tree may write a thing shorter than the schema does (`mix: {kind: cutmix}` for a switch with one option).
+Such places are expanded by the schema's own `BeforeValidator`, so what is found is always the real field. A
+validator that stands for such a shorthand may look at the keys of a mapping and at its `kind`, and moves the
+other values as they are.
 """
 
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -15,7 +17,7 @@ from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from automix_search.documents import Place, Tree
-from automix_search.families import Family, Spec
+from automix_search.families import Family, Spec, kind_of
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,27 @@ class Position:
     """
 
     annotation: Any
-    metadata: tuple[Any, ...]
+    metadata: tuple[Any, ...] = ()
     field: FieldInfo | None = None
 
     @property
     def family(self) -> Family | None:
         """The family whose kinds may stand here."""
         return next((item for item in self.metadata if isinstance(item, Family)), None)
+
+    @property
+    def arms(self) -> tuple[Position, ...]:
+        """The arms of a union, or the position itself."""
+        if get_origin(self.annotation) in (Union, types.UnionType):
+            return tuple(arm for item in get_args(self.annotation) for arm in position_of(item).arms)
+        return (self,)
+
+    def takes(self, *kinds: type) -> bool:
+        """Whether a value of one of these plain types may stand here."""
+        return any(arm.annotation in kinds for arm in self.arms)
+
+
+UNKNOWN = Position(Any)
 
 
 def position_of(annotation: Any, field: FieldInfo | None = None) -> Position:
@@ -47,76 +63,53 @@ def position_of(annotation: Any, field: FieldInfo | None = None) -> Position:
     return Position(annotation, metadata, field)
 
 
-Visit = Callable[[Position, Tree], Sequence[Tree] | None]
+@dataclass(frozen=True)
+class _Marked:
+    """Stands for a value of the user's tree, so that it can be found again in the expanded one."""
+
+    key: str | int
 
 
-def walk(position: Position, tree: Tree, visit: Visit, methods: Sequence[type] = ()) -> None:
-    """Visit every place of a tree with its position in the schema.
-
-    `visit` may return trees to go on with at the same position instead of this one: the options of a choice.
-    """
-    instead = visit(position, tree)
-    if instead is not None:
-        for option in instead:
-            walk(position, option, visit, methods)
-        return
-    tree = _expand(position, tree)
-    for spec in _specs(position, tree, methods):
-        for name, value in tree.items():
-            if name in spec.model_fields:
-                field = spec.model_fields[name]
-                walk(position_of(field.annotation, field), value, visit, methods)
-    if isinstance(tree, list | tuple):
-        for item_position in _items(position):
-            for value in tree:
-                walk(item_position, value, visit, methods)
-    elif isinstance(tree, Mapping):
-        for value_position in _values(position):
-            for value in tree.values():
-                walk(value_position, value, visit, methods)
-
-
-def _arms(position: Position) -> Iterator[Position]:
-    """The arms of a union, or the position itself."""
-    if get_origin(position.annotation) in (Union, types.UnionType):
-        for arm in get_args(position.annotation):
-            yield from _arms(position_of(arm))
+def children(position: Position, tree: Tree, methods: Sequence[type] = ()) -> dict[str | int, Position]:
+    """Positions of the values of a mapping or a list, by their keys in the tree as the user wrote it."""
+    found: dict[str | int, Position] = {}
+    marked: Tree
+    if isinstance(tree, Mapping):
+        marked = {name: value if name == "kind" else _Marked(name) for name, value in tree.items()}
     else:
-        yield position
+        marked = [_Marked(index) for index in range(len(tree))]
+    _find(position, marked, found, methods)
+    return found
 
 
-def _specs(position: Position, tree: Tree, methods: Sequence[type]) -> Iterator[type[Spec]]:
-    if not isinstance(tree, Mapping):
+def _find(position: Position, tree: Tree, found: dict[str | int, Position], methods: Sequence[type]) -> None:
+    if isinstance(tree, _Marked):
+        found.setdefault(tree.key, position)
         return
-    for arm in _arms(position):
-        family = arm.family or position.family
-        if family is not None:
-            kind = tree.get("kind")
-            member = family.kinds(methods).get(kind) if isinstance(kind, str) else None
-            if member is not None:
-                yield member
-        elif isinstance(arm.annotation, type) and issubclass(arm.annotation, Spec):
-            yield arm.annotation
+    for _, inner, value in _steps(position, tree, methods):
+        _find(inner, value, found, methods)
 
 
-def _items(position: Position) -> Iterator[Position]:
-    for arm in _arms(position):
-        if get_origin(arm.annotation) in (list, tuple):
-            yield position_of(get_args(arm.annotation)[0])
-
-
-def _values(position: Position) -> Iterator[Position]:
-    for arm in _arms(position):
-        if get_origin(arm.annotation) is dict:
-            yield position_of(get_args(arm.annotation)[1])
-
-
-def specs_at(model: type[Spec], tree: Tree, place: Place, methods: Sequence[type] = ()) -> list[type[Spec]]:
-    """The specs by which the mapping at `place` of an expanded tree may be read."""
-    positions = [position_of(model)]
-    for part in place:
-        tree, positions = _step(positions, tree, part, methods)
-    return [spec for position in positions for spec in _specs(position, _expand(position, tree), methods)]
+def _steps(
+    position: Position, tree: Tree, methods: Sequence[type]
+) -> Iterator[tuple[str | int, Position, Tree]]:
+    """Key, position and value of everything one step into a tree."""
+    tree = _expand(position, tree)
+    if isinstance(tree, Mapping):
+        for spec in _specs(position, tree, methods):
+            for name, field in spec.model_fields.items():
+                if name in tree:
+                    yield name, position_of(field.annotation, field), tree[name]
+        for arm in position.arms:
+            if get_origin(arm.annotation) is dict:
+                yield from (
+                    (name, position_of(get_args(arm.annotation)[1]), value) for name, value in tree.items()
+                )
+    elif isinstance(tree, list | tuple):
+        for arm in position.arms:
+            if get_origin(arm.annotation) in (list, tuple):
+                inner = position_of(get_args(arm.annotation)[0])
+                yield from ((index, inner, value) for index, value in enumerate(tree))
 
 
 def _expand(position: Position, tree: Tree) -> Tree:
@@ -126,21 +119,56 @@ def _expand(position: Position, tree: Tree) -> Tree:
     return tree
 
 
-def _step(
-    positions: list[Position], tree: Tree, part: str | int, methods: Sequence[type]
-) -> tuple[Tree, list[Position]]:
-    found: list[Position] = []
-    for position in positions:
-        tree = _expand(position, tree)
-        if isinstance(part, int):
-            found += list(_items(position))
-        else:
-            for spec in _specs(position, tree, methods):
-                if part in spec.model_fields:
-                    found.append(position_of(spec.model_fields[part].annotation, spec.model_fields[part]))
-            found += list(_values(position))
-    try:
-        tree = tree[part]
-    except (KeyError, IndexError, TypeError):
-        tree = None
-    return tree, found
+def _specs(position: Position, tree: Tree, methods: Sequence[type]) -> Iterator[type[Spec]]:
+    """The specs by which a mapping may be read."""
+    for arm in position.arms:
+        if arm.family is not None:
+            kind = tree.get("kind")
+            member = arm.family.kinds(methods).get(kind) if isinstance(kind, str) else None
+            if member is not None:
+                yield member
+        elif isinstance(arm.annotation, type) and issubclass(arm.annotation, Spec):
+            yield arm.annotation
+
+
+def specs_at(model: type[Spec], tree: Tree, place: Place, methods: Sequence[type] = ()) -> list[type[Spec]]:
+    """The specs by which the mapping at `place` of an expanded tree may be read."""
+    found: list[tuple[Position, Tree]] = [(position_of(model), tree)]
+    for part in place:
+        found = [
+            (inner, value)
+            for position, outer in found
+            for name, inner, value in _steps(position, outer, methods)
+            if name == part
+        ]
+    expanded = [(position, _expand(position, value)) for position, value in found]
+    return [
+        spec
+        for position, value in expanded
+        if isinstance(value, Mapping)
+        for spec in _specs(position, value, methods)
+    ]
+
+
+def kinds_at(position: Position, methods: Sequence[type] = ()) -> tuple[str, dict[str, type[Spec]]]:
+    """What is named by `kind` at a place: its noun, and the specs by kind; none where no `kind` may stand."""
+    nouns: list[str] = []
+    kinds: dict[str, type[Spec]] = {}
+    for arm in (arm for written in (position, *_shorthands(position)) for arm in written.arms):
+        if arm.family is not None:
+            nouns.append(arm.family.noun)
+            kinds |= arm.family.kinds(methods)
+        elif (
+            isinstance(arm.annotation, type)
+            and issubclass(arm.annotation, Spec)
+            and "kind" in arm.annotation.model_fields
+        ):
+            kinds[kind_of(arm.annotation)] = arm.annotation
+    return (nouns or ["kind"])[0], kinds
+
+
+def _shorthands(position: Position) -> Iterator[Position]:
+    """What may be written here in place of the real thing, as the schema's `BeforeValidator` declares it."""
+    for item in position.metadata:
+        if isinstance(item, BeforeValidator):
+            yield position_of(item.json_schema_input_type)
