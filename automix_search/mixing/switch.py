@@ -24,7 +24,7 @@ from automix_search.schedules import Constant, Schedule
 class Option(Spec):
     """One method of a switch, with its weight."""
 
-    weight: Annotated[float, Range(0.0, 1.0)] = Field(
+    weight: Annotated[float, Range(0.05, 1.0)] = Field(
         1.0, ge=0, description="Relative to the other options' weights."
     )
     method: Mixer
