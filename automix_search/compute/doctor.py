@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -55,7 +54,7 @@ def examine(runs: Path) -> Iterator[Finding]:
     yield disk(runs)
     yield shared_memory(Path("/dev/shm"))
     yield writing(runs)
-    yield telemetry(os.environ, Path.home() / ".ray" / "config.json")
+    yield telemetry(os.environ)
 
 
 def python_version() -> Finding:
@@ -171,22 +170,13 @@ def _write_rename_lock(folder: Path) -> None:
         os.symlink(folder / "renamed", folder / "lock")  # Optuna's journal locks by a link
 
 
-def telemetry(environment: Mapping[str, str], ray_config: Path) -> Finding:
-    """Whether Ray was told, outside of this package, to send usage statistics."""
+def telemetry(environment: Mapping[str, str]) -> Finding:
+    """Whether the environment switches Ray's usage statistics on, which a search otherwise switches off."""
     setting = environment.get("RAY_USAGE_STATS_ENABLED", "0")
     if setting != "0":
         mend = "export RAY_USAGE_STATS_ENABLED=0"
         return Finding("telemetry", "warn", f"RAY_USAGE_STATS_ENABLED={setting} is set", mend)
-    if _is_switched_on(ray_config):
-        return Finding("telemetry", "warn", f"{ray_config} switches it on", "ray disable-usage-stats")
     return Finding("telemetry", "ok", "off for every Ray that a search starts")
-
-
-def _is_switched_on(ray_config: Path) -> bool:
-    try:
-        return bool(json.loads(ray_config.read_text()).get("usage_stats"))
-    except (OSError, ValueError, AttributeError):
-        return False
 
 
 def _existing(folder: Path) -> Path:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, Union, cast
 
-from pydantic import Field, field_validator
+from pydantic import Field, TypeAdapter, field_validator
 
 from automix_search.documents import Document, read_yaml
 from automix_search.errors import InputError, unknown_name
@@ -65,8 +65,8 @@ class LocalProfile(AbstractProfile):
                 f"a trial asks for {cpus:g} cores and {gpus:g} GPUs, but this machine has {cores} and {machine_gpus}; "
                 "lower `resources` of the trainer"
             )
-        fits = min(cores, int(cores / cpus)) if cpus > 0 else cores
-        fits = min(fits, int(machine_gpus / gpus)) if gpus > 0 else fits
+        fits = int(min(cores, cores / cpus)) if cpus > 0 else cores
+        fits = int(min(fits, machine_gpus / gpus)) if gpus > 0 else fits
         fits = min(fits, cores // (self.threads_per_worker or 1))
         if fits < max(self.workers or 1, 1):
             raise InputError(
@@ -146,3 +146,12 @@ def load_profile(source: Document | Path | str) -> AbstractProfile:
     if not isinstance(kind, str) or kind not in kinds:
         raise InputError(f"{document.where(('kind',))}: {unknown_name(CLUSTERS.noun, str(kind), kinds)}")
     return validate(cast(type[AbstractProfile], kinds[kind]), document)
+
+
+def profile_schema() -> dict[str, Any]:
+    """The JSON Schema of cluster files."""
+    profiles = Union[CLUSTERS.members]  # noqa: UP007 - a union of a tuple
+    schema = TypeAdapter(Annotated[profiles, Field(discriminator="kind")]).json_schema()
+    for profile in schema["$defs"].values():
+        profile["required"] = ["format", "kind"]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Cluster profile", **schema}

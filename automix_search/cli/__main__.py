@@ -1,0 +1,5 @@
+"""`python -m automix_search.cli`."""
+
+from automix_search.cli.app import main
+
+main()

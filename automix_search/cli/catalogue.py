@@ -1,0 +1,127 @@
+"""What there is to put into a policy: every family's members, told from their classes alone."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
+
+from automix_search.families import Family, Spec, kind_of
+from automix_search.losses import LOSSES
+from automix_search.mixing import LABEL_RULES, MIXERS, PARTNERS, Switch
+from automix_search.ranges import Choice, Range, declared_range
+from automix_search.schedules import SCHEDULES
+from automix_search.schema_walk import Position, position_of
+from automix_search.transforms import BATCH_TRANSFORMS, LOAD_TRANSFORMS
+from automix_search.validation import dump
+
+SWITCHES = Family("mixing switch", Switch, (Switch,))
+FAMILIES = (SWITCHES, MIXERS, PARTNERS, LABEL_RULES, BATCH_TRANSFORMS, LOAD_TRANSFORMS, LOSSES, SCHEDULES)
+
+SIGNS = {Ge: ("ge", ">="), Gt: ("gt", ">"), Le: ("le", "<="), Lt: ("lt", "<")}
+
+
+@dataclass(frozen=True)
+class FieldEntry:
+    """A field of a method; `default` is plain data, `range` and `limits` are as a space and a policy may set them."""
+
+    name: str
+    type: str
+    required: bool
+    default: Any
+    range: str
+    limits: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A method of one family."""
+
+    family: str
+    kind: str
+    summary: str
+    reference: str
+    fields: tuple[FieldEntry, ...]
+
+
+def catalogue() -> list[Entry]:
+    """Every built-in method, family by family."""
+    return [describe_member(family, member) for family in FAMILIES for member in family.members]
+
+
+def describe_member(family: Family, member: type[Spec]) -> Entry:
+    """What the class of a method says of it."""
+    summary, reference = read_docstring(member)
+    fields = tuple(_describe_field(name, item) for name, item in member.model_fields.items() if name != "kind")
+    return Entry(family.noun, kind_of(member), summary, reference, fields)
+
+
+def read_docstring(member: type) -> tuple[str, str]:
+    """First sentence of a class's docstring, and what follows `Reference:`, each on one line."""
+    text = inspect.cleandoc(member.__doc__ or "")
+    summary, *_ = text.split("\n\n")
+    reference = re.search(r"^References?:\s*(.+?)(?:\n\n|\Z)", text, re.DOTALL | re.MULTILINE)
+    return " ".join(summary.split()), " ".join(reference[1].split()) if reference else ""
+
+
+def _describe_field(name: str, item: FieldInfo) -> FieldEntry:
+    return FieldEntry(
+        name=name,
+        type=describe_type(position_of(item.annotation, item)),
+        required=item.is_required(),
+        default=None if item.is_required() else _plain(item.get_default(call_default_factory=True)),
+        range=describe_range(declared_range(item)),
+        limits=", ".join(f"{SIGNS[type(limit)][1]} {value:g}" for limit, value in _limits(item)),
+        description=item.description or "",
+    )
+
+
+def describe_type(position: Position) -> str:
+    """The type of a field as files write it: `float`, `batch or sample`, `list of options`."""
+    if position.family is not None:
+        return position.family.noun
+    annotation, origin = position.annotation, get_origin(position.annotation)
+    if origin is Literal:
+        return " or ".join(map(str, get_args(annotation)))
+    if origin in (list, tuple):
+        return _describe_items(get_args(annotation))
+    if origin is Union or type(annotation).__name__ == "UnionType":
+        return " or ".join(describe_type(position_of(arm)) for arm in get_args(annotation))
+    if annotation is type(None):
+        return "null"
+    return "mapping" if origin in (dict, Mapping) else getattr(annotation, "__name__", str(annotation)).lower()
+
+
+def _describe_items(arguments: tuple[Any, ...]) -> str:
+    items = [describe_type(position_of(argument)) for argument in arguments if argument is not Ellipsis]
+    return f"list of {items[0]}" if len(arguments) != len(items) or len(items) == 1 else f"[{', '.join(items)}]"
+
+
+def describe_range(declared: Range | Choice | None) -> str:
+    """The search range that `default` stands for in a space; empty when the field declares none."""
+    if isinstance(declared, Range):
+        return f"{declared.low:g} to {declared.high:g}{', log' if declared.log else ''}"
+    return ", ".join(_spell(option) for option in declared.options) if declared else ""
+
+
+def _spell(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _limits(item: FieldInfo) -> Iterator[tuple[object, float]]:
+    for limit in item.metadata:
+        if type(limit) in SIGNS:
+            yield limit, getattr(limit, SIGNS[type(limit)][0])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return dump(value)
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,82 @@
+"""`automix-search methods`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from automix_search.cli.output import AsJson, console, print_json
+
+if TYPE_CHECKING:
+    from automix_search.cli.catalogue import Entry, FieldEntry
+
+
+def methods(
+    name: Annotated[str | None, typer.Argument(help="One method, to see its fields.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what a policy can be made of, or the fields of one method: default, search range, limits, source.
+
+    Example: automix-search methods cutmix
+    """
+    from automix_search.cli.catalogue import catalogue
+    from automix_search.errors import InputError, unknown_name
+
+    entries = catalogue()
+    known = {entry.kind for entry in entries}
+    if name is not None and name not in known:
+        raise InputError(unknown_name("method", name, known))
+    chosen = [entry for entry in entries if name in (None, entry.kind)]
+    if as_json:
+        print_json([asdict(entry) for entry in chosen])
+    elif name is None:
+        _print_list(chosen)
+    else:
+        for entry in chosen:
+            _print_entry(entry)
+
+
+def _print_list(entries: Sequence[Entry]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column()
+    family = ""
+    for entry in entries:
+        if entry.family != family:
+            family = entry.family
+            table.add_section()
+            table.add_row(f"[underline]{family}[/]", "")
+        table.add_row(f"  {entry.kind}", entry.summary)
+    console().print(table)
+
+
+def _print_entry(entry: Entry) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console()
+    out.print(Text.assemble((entry.kind, "bold"), f", a {entry.family}"))
+    out.print(Text(entry.summary))
+    if entry.reference:
+        out.print(Text(f"Source: {entry.reference}"))
+    if entry.fields:
+        table = Table(box=None, padding=(1, 2, 0, 0))
+        for column in ("field", "default", "search range", "limits"):
+            table.add_column(column, no_wrap=column == "field")
+        table.add_column("what it is", ratio=1)
+        for item in entry.fields:
+            table.add_row(*(Text(cell) for cell in _cells(item)))
+        out.print(table)
+    out.print()
+
+
+def _cells(item: FieldEntry) -> tuple[str, ...]:
+    default = "required" if item.required else json.dumps(item.default).replace('"', "")
+    what = f"{item.type}. {item.description}" if item.description else item.type
+    return item.name, default, item.range, item.limits, what
