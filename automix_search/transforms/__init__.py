@@ -1,8 +1,8 @@
 """Augmentation before mixing: `load:` per item on the CPU, `batch:` on the device. Torch only."""
 
 from automix_search.transforms.base import AbstractBatchTransform
-from automix_search.transforms.load import LOAD_TRANSFORMS, AbstractLoadTransform, LoadTransform
-from automix_search.transforms.methods import BATCH_TRANSFORMS, BatchTransform
+from automix_search.transforms.load import AbstractLoadTransform, LoadStage, PictureFunction, stage_size
+from automix_search.transforms.methods import BATCH_TRANSFORMS, LOAD_TRANSFORMS, BatchTransform, LoadTransform
 
 __all__ = [
     "BATCH_TRANSFORMS",
@@ -10,5 +10,8 @@ __all__ = [
     "AbstractBatchTransform",
     "AbstractLoadTransform",
     "BatchTransform",
+    "LoadStage",
     "LoadTransform",
+    "PictureFunction",
+    "stage_size",
 ]

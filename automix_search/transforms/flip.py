@@ -12,7 +12,11 @@ from automix_search.transforms.base import AbstractBatchTransform, Images
 
 
 class HorizontalFlip(AbstractBatchTransform):
-    """Mirrors an image left to right."""
+    """Mirrors an image left to right.
+
+    Reference: Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks, NeurIPS
+    2012.
+    """
 
     kind: Literal["hflip"] = "hflip"
     probability: Annotated[float, Range(0.0, 0.5)] = Field(

@@ -1,13 +1,25 @@
-"""The built-in transforms, in explicit tuples: `batch:` on the device, `load:` per item while reading files."""
+"""The built-in transforms, in explicit tuples: `batch:` on the device, `load:` per item while reading."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from automix_search.families import Family
+from automix_search.transforms.affine import Affine
 from automix_search.transforms.base import AbstractBatchTransform
+from automix_search.transforms.crop import RandomCrop
 from automix_search.transforms.flip import HorizontalFlip
+from automix_search.transforms.load import AbstractLoadTransform
+from automix_search.transforms.random_augment import RandAugment
+from automix_search.transforms.resize import Resize, ResizedCrop
+from automix_search.transforms.trivial_augment import TrivialAugment
 
-BATCH_TRANSFORMS = Family("batch transform", AbstractBatchTransform, (HorizontalFlip,))
+BATCH_TRANSFORMS = Family(
+    "batch transform",
+    AbstractBatchTransform,
+    (RandomCrop, HorizontalFlip, Affine, RandAugment, TrivialAugment),
+)
+LOAD_TRANSFORMS = Family("load transform", AbstractLoadTransform, (ResizedCrop, Resize))
 
 BatchTransform = Annotated[AbstractBatchTransform, BATCH_TRANSFORMS]
+LoadTransform = Annotated[AbstractLoadTransform, LOAD_TRANSFORMS]
