@@ -1,7 +1,7 @@
 """Reading and writing the YAML files of this project.
 
-Every file is read safely (no tag builds an object), remembers its line numbers, and is written through a temporary
-file, so that it is never half there.
+Every file is read safely (no tag builds an object), remembers its line numbers, and is written through a
+temporary file, so that it is never half there.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Document:
         known = path
         while known and known not in self.lines:
             known = known[:-1]
-        # The file may write a thing shorter than the schema does: `mix.alpha` for `mix.options[0].method.alpha`.
+        # The file may write a thing shorter than the schema: `mix.alpha` for `mix.options[0].method.alpha`.
         shorter = ((*known, *path[start:]) for start in range(len(known) + 1, len(path)))
         path = next((candidate for candidate in shorter if candidate in self.lines), path)
         known = path if path in self.lines else known
@@ -92,7 +92,7 @@ def _construct(loader: _Loader, node: yaml.Node, path: Place, lines: dict[Place,
     line = node.start_mark.line + 1
     lines[path] = line
     if not node.tag.startswith("tag:yaml.org,2002:") or ":python/" in node.tag:
-        raise InputError(f"{source}:{line} has the tag `{node.tag}`; only plain values are read, nothing is executed")
+        raise InputError(f"{source}:{line} has the tag `{node.tag}`; only plain values are read")
     if isinstance(node, yaml.MappingNode):
         tree: dict[Hashable, Tree] = {}
         for key_node, value_node in node.value:
@@ -107,7 +107,7 @@ def _construct(loader: _Loader, node: yaml.Node, path: Place, lines: dict[Place,
             lines[(*path, key)] = key_node.start_mark.line + 1
         return tree
     if isinstance(node, yaml.SequenceNode):
-        return [_construct(loader, item, (*path, index), lines, source) for index, item in enumerate(node.value)]
+        return [_construct(loader, item, (*path, i), lines, source) for i, item in enumerate(node.value)]
     try:
         return loader.construct_object(node)
     except ValueError as error:

@@ -42,7 +42,9 @@ def check_format(document: Document, kind: str) -> None:
     if found == wanted:
         return
     if not isinstance(found, str):
-        raise InputError(f"{document.source} does not say what it is; its first line should be `format: {wanted}`")
+        raise InputError(
+            f"{document.source} does not say what it is; its first line should be `format: {wanted}`"
+        )
     family, _, version = found.rpartition("/")
     if family == f"automix-search/{kind}" and version.isdigit() and int(version) > 1:
         raise InputError(
@@ -65,7 +67,8 @@ def _sentence(model: type[Spec], document: Document, detail: ErrorDetails, metho
     value, kind, context = detail["input"], detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         name = str(place[-1])
-        valid = sorted({field for spec in specs_at(model, document.tree, place[:-1], methods) for field in spec.model_fields})
+        specs = specs_at(model, document.tree, place[:-1], methods)
+        valid = sorted({field for spec in specs for field in spec.model_fields})
         guess = nearest(name, valid)
         hint = f"; did you mean `{guess}`?" if guess else ";"
         return f"{document.where(place)}: unknown field `{name}`{hint} known: {', '.join(valid)}"

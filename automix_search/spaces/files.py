@@ -36,8 +36,8 @@ def load_space(
         methods: Classes of the user's own that its `kind`s may name.
 
     Raises:
-        InputError: The file cannot be read, is not a space, is of a newer format, or reaches a value that is not
-            allowed.
+        InputError: The file cannot be read, is not a space, is of a newer format, or leads to a value that is
+            not allowed.
     """
     return read_space(read_yaml(path), base=base, settings=settings, methods=methods)
 

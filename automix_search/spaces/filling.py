@@ -75,7 +75,7 @@ class _Filler:
 
 
 def merge(base: Any, over: Tree) -> Tree:
-    """`over` on top of `base`: mappings key by key unless they are of different kinds, all else as a whole."""
+    """`over` on top of `base`: mappings of one kind key by key, all else as a whole."""
     if not isinstance(base, Mapping) or not isinstance(over, Mapping):
         return over
     if over.get("kind", base.get("kind")) != base.get("kind"):

@@ -1,8 +1,9 @@
 """From a resolved tree to a holed one: every hole gets a stable, readable name.
 
-A name is the path as the user wrote it: `loss.smoothing`. Inside an option of a choice it goes on with the option's
-label, `mix.cutmix.alpha`; an item of a list is named by its kind, `transform.batch.random_crop.padding`, and by its
-position only where nothing better is to be had, `options[1]`. Equal labels beside each other are told apart by `#2`.
+A name is the path as the user wrote it: `loss.smoothing`. Inside an option of a choice it goes on with the
+option's label, `mix.cutmix.alpha`; an item of a list is named by its kind, `transform.batch.affine.degrees`,
+and by its position only where nothing better is to be had, `options[1]`. Equal labels beside each other are
+told apart by `#2`.
 """
 
 from __future__ import annotations
@@ -39,16 +40,17 @@ def name_holes(tree: Tree, source: str) -> HoledTree:
 
 def _holed(tree: Tree, name: str) -> HoledTree:
     if is_hole(tree):
-        return (
-            RangeHole(name, *tree["range"], tree.get("log", False))
-            if "range" in tree
-            else _choice(tree, name)
-        )
+        return _range(tree, name) if "range" in tree else _choice(tree, name)
     if isinstance(tree, Mapping):
         return {key: _holed(value, f"{name}.{key}" if name else key) for key, value in tree.items()}
     if isinstance(tree, list):
         return _items(tree, name)
     return tree
+
+
+def _range(tree: Mapping[str, Tree], name: str) -> RangeHole:
+    low, high = tree["range"]
+    return RangeHole(name, low, high, tree.get("log", False))
 
 
 def _choice(tree: Mapping[str, Tree], name: str, inner: str | None = None) -> ChoiceHole:
@@ -97,7 +99,7 @@ def _label(tree: Tree) -> str | None:
 
 
 def _item_label(item: Tree) -> str | None:
-    """What an item of a list is called; a choice between something and nothing is called after the something."""
+    """What an item of a list is called; a choice of something or nothing is called after the something."""
     if not is_hole(item):
         return _label(item) if isinstance(item, Mapping) else None
     if "range" in item:

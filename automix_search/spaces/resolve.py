@@ -1,8 +1,8 @@
 """From the tree a user writes to one in which every hole is explicit.
 
-`default` becomes the range that the method declares, a bare name (`cutmix`) the method with every declared range, and
-the bounds of a range take the type of the field: `int` where the field takes whole numbers only, else `float`.
-A resolved tree reads back as the same space, whatever a later version declares.
+`default` becomes the range that the method declares, a bare name (`cutmix`) the method with every declared
+range, and the bounds of a range take the type of the field: `int` where it takes whole numbers only, else
+`float`. A resolved tree reads back as the same space, whatever a later version declares.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ class Resolver:
         bounds, log = tree["range"], tree.get("log", False)
         problem = range_problem(position, bounds, log)
         if problem is None:
-            return explicit(position, Range(*bounds, log))
+            low, high = bounds
+            return explicit(position, Range(low, high, log))
         self._problem((*path, "range"), problem)
         return None
 

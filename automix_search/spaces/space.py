@@ -112,8 +112,8 @@ class Space:
         size = grid_size(self._holed, points)
         if size > GRID_LIMIT:
             raise InputError(
-                f"the grid of {self.name} with {points} points a range has {size:,} points, more than {GRID_LIMIT:,}; "
-                f"take fewer points or holes, or another sampler"
+                f"the grid of {self.name} with {points} points a range has {size:,} points, more than "
+                f"{GRID_LIMIT:,}; take fewer points or holes, or another sampler"
             )
         return list(grid(self._holed, points))
 
