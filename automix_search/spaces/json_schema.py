@@ -1,7 +1,7 @@
 """JSON Schemas of policy and space files, for completion and checking in editors.
 
-The schema of a space is derived from that of a policy: at every value a hole may stand instead. What a hole may
-hold is checked by reading the space; the schema shows its shape.
+The schema of a space is derived from that of a policy: at every value a hole may stand instead. What a hole
+may hold is checked by reading the space; the schema shows its shape.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RANGE: JsonSchema = {
     "additionalProperties": False,
 }
 
-HOLE: JsonSchema = {"anyOf": [RANGE, {"type": "object", "required": ["choice"]}]}
+HOLE: JsonSchema = {"anyOf": [{"$ref": "#/$defs/Range"}, {"type": "object", "required": ["choice"]}]}
 
 
 def policy_schema() -> JsonSchema:
@@ -73,8 +73,11 @@ def space_schema(settings: type[Spec] | None = None) -> JsonSchema:
         },
         "required": ["format"],
         "additionalProperties": False,
-        "$defs": {name: _with_holes(value, definitions) for name, value in definitions.items()}
-        | {"Hole": HOLE},
+        "$defs": {
+            "Range": RANGE,
+            "Hole": HOLE,
+            **{name: _with_holes(value, definitions) for name, value in definitions.items()},
+        },
     }
 
 
@@ -84,13 +87,15 @@ def _kind(schema: JsonSchema) -> str | None:
     return kind
 
 
-def _with_shorthand(mix: JsonSchema, definitions: Mapping[str, JsonSchema]) -> JsonSchema:
-    """Allow the switch's own fields beside a bare method's."""
+def _with_shorthand(mix: JsonSchema, definitions: dict[str, JsonSchema]) -> JsonSchema:
+    """Allow the switch's own fields beside a bare method's; such a method gets a definition of its own."""
     shared = {name: definitions[Switch.__name__]["properties"][name] for name in SHARED}
     arms = [mix["anyOf"][0]]
     for arm in mix["anyOf"][1:]:
         method = _target(arm, definitions)
-        arms.append({**method, "properties": {**method["properties"], **shared}})
+        name = f"{method['title']}Alone"
+        definitions[name] = {**method, "title": name, "properties": {**method["properties"], **shared}}
+        arms.append({"$ref": f"#/$defs/{name}"})
     return {**mix, "anyOf": arms}
 
 
@@ -135,7 +140,9 @@ def _or_hole(schema: JsonSchema, definitions: Mapping[str, JsonSchema]) -> JsonS
         values.append({"enum": kinds, "description": "The method, with every range that it declares."})
     if any(arm.get("type") in ("number", "integer", "boolean") or "enum" in arm for arm in arms):
         values.append({"const": "default", "description": "The range that the method declares."})
-    ranges = [RANGE] if any(arm.get("type") in ("number", "integer") for arm in arms) else []
+    ranges = (
+        [{"$ref": "#/$defs/Range"}] if any(arm.get("type") in ("number", "integer") for arm in arms) else []
+    )
     return {**about, "anyOf": [*values, *ranges, _choice(values)]}
 
 
