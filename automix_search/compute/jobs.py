@@ -1,0 +1,128 @@
+"""What an executor and the search that feeds it say to each other."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from automix_search.errors import InputError
+from automix_search.families import Spec
+from automix_search.policy import Policy
+from automix_search.training.base import AbstractTrainer, Assignment
+
+Stage = Literal["baseline", "search", "confirm"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training, or what is left of it.
+
+    Attributes:
+        name: Unique in the search: `t0007`, `none`, `t0007@seed3`.
+        stage: What it is for.
+        candidate: Whose score it makes: a trial `t0007` or a baseline `none`.
+        policy: How to augment.
+        seed: Of everything random in the training.
+        epochs: How long to train.
+        settings: The trainer's settings, where the space changes them.
+        test: Whether the test split is scored too, after the last epoch.
+        params: The point of the space it was made from.
+        attempt: 1, and one more after each failure.
+    """
+
+    name: str
+    stage: Stage
+    candidate: str
+    policy: Policy
+    seed: int
+    epochs: int
+    settings: Spec | None = None
+    test: bool = False
+    params: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a training failed.
+
+    Attributes:
+        reason: One line.
+        traceback: As Python prints it; empty when there is none, as when a process was killed.
+        users: Whether it is a mistake in the user's input, which no second try can mend.
+    """
+
+    reason: str
+    traceback: str = ""
+    users: bool = False
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """The failure that an exception stands for."""
+        users = isinstance(error, InputError)
+        reason = str(error) if users else f"{type(error).__name__}: {error}"
+        return cls(reason.strip().splitlines()[0], "".join(traceback.format_exception(error)), users)
+
+
+class JobSource(Protocol):
+    """What feeds an executor; called from one thread only."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is running and nothing more will come."""
+
+    def next_job(self) -> Job | None:
+        """The next training to start; None when there is nothing to start now."""
+
+    def reported(self, name: str, metrics: Mapping[str, float]) -> bool:
+        """Take the metrics of one more epoch of a job; True stops the job."""
+
+    def ended(self, name: str, failure: Failure | None = None) -> None:
+        """Take note that a job has trained to its end, or failed; a job that was stopped needs no note."""
+
+
+class Executor(Protocol):
+    """Runs the trainings of a search."""
+
+    workers: int
+    """How many trainings run at once."""
+
+    def run(self, trainer: AbstractTrainer, source: JobSource) -> None:
+        """Run jobs until the source is finished."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a training runs and where it keeps its checkpoints.
+
+    Attributes:
+        device: A torch device name.
+        threads: Threads of one training.
+        checkpoints: Folder with one file a job; None keeps none.
+        checkpoint_every_s: Shortest time between two checkpoints of a job, in seconds.
+    """
+
+    device: str = "cpu"
+    threads: int = 1
+    checkpoints: Path | None = None
+    checkpoint_every_s: float = 60.0
+
+
+def perform(trainer: AbstractTrainer, job: Job, place: Place) -> Iterator[Mapping[str, float]]:
+    """Train a job and yield the metrics of each epoch."""
+    if job.settings is not None:
+        trainer = trainer.with_settings(job.settings)
+    checkpoint = place.checkpoints / f"{job.name}.pt" if place.checkpoints is not None else None
+    assignment = Assignment(
+        policy=job.policy,
+        seed=job.seed,
+        epochs=job.epochs,
+        test=job.test,
+        device=place.device,
+        checkpoint=checkpoint,
+        checkpoint_every_s=place.checkpoint_every_s,
+    )
+    return trainer.train(assignment)

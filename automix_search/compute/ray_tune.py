@@ -1,0 +1,244 @@
+"""Trainings on Ray: Ray Tune starts, places, reuses and stops the workers; what runs is decided by the job source.
+
+Ray's own experiment state is disposable: it is written to a temporary folder and never restored. Choosing and
+stopping go through a `Searcher` and a `TrialScheduler` of ours; nothing is left to Ray's Optuna bridge or to its
+schedulers, whose state does not survive a restart (docs/decisions/own-ray-bridge.md).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from automix_search.compute.jobs import Failure, Job, JobSource, Place, perform
+from automix_search.training.base import AbstractTrainer
+
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
+    "RAY_DATA_USAGE_DISABLED": "1",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+"""Telemetry off, no output but ours, no hidden change of folder; set before Ray is imported."""
+
+for _name, _value in ENVIRONMENT.items():
+    os.environ.setdefault(_name, _value)
+
+import ray  # noqa: E402
+import torch  # noqa: E402
+from ray import tune  # noqa: E402
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler  # noqa: E402
+from ray.tune.search import Searcher  # noqa: E402
+
+WORKER_DIED = Failure("the worker process died: out of memory, or killed from outside")
+
+
+@dataclass(frozen=True)
+class RayResources:
+    """What one training gets of the cluster; `gpus` may be a fraction."""
+
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+
+class RayTune:
+    """Runs trainings on a Ray cluster.
+
+    Args:
+        place: Device, threads and checkpoints of a training.
+        workers: How many trainings run at once.
+        resources: What each of them gets.
+        address: A running cluster's address; None starts one on this machine for the time of the search.
+        dashboard: Whether a cluster started here gets Ray's dashboard.
+    """
+
+    def __init__(
+        self, place: Place, workers: int, resources: RayResources, address: str | None = None, dashboard: bool = False
+    ) -> None:
+        self.place = place
+        self.workers = workers
+        self.resources = resources
+        self.address = address
+        self.dashboard = dashboard
+
+    def run(self, trainer: AbstractTrainer, source: JobSource) -> None:
+        """Run jobs until the source is finished."""
+        state = tempfile.mkdtemp(prefix="automix-search-ray-")
+        self._connect()
+        try:
+            _bridge_run(trainer, source, self, state)
+        finally:
+            ray.shutdown()
+            shutil.rmtree(state, ignore_errors=True)
+
+    def _connect(self) -> None:
+        quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+        if self.address is not None:
+            ray.init(address=self.address, **quiet)
+            return
+        gpus = torch.cuda.device_count() if self.resources.gpus else 0
+        ray.init(
+            num_cpus=max(1, round(self.workers * self.resources.cpus)),
+            num_gpus=gpus,
+            include_dashboard=self.dashboard,
+            **quiet,
+        )
+
+
+def _bridge_run(trainer: AbstractTrainer, source: JobSource, executor: RayTune, state: str) -> None:
+    bridge = _Bridge(source, executor.workers)
+    resources = {"cpu": executor.resources.cpus, "gpu": executor.resources.gpus}
+    worker = tune.with_parameters(_Worker, trainer=trainer, place=executor.place)
+    tuner = tune.Tuner(
+        tune.with_resources(worker, resources),
+        tune_config=tune.TuneConfig(
+            search_alg=_JobSearcher(bridge),
+            scheduler=_JobScheduler(bridge),
+            num_samples=-1,
+            reuse_actors=True,
+            trial_name_creator=lambda trial: trial.trial_id,
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            name="search",
+            storage_path=state,
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=0),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+        ),
+    )
+    tuner.fit()
+    if bridge.error is not None:
+        raise bridge.error
+
+
+class _Worker(tune.Trainable):  # type: ignore[misc]
+    """A process that trains one job after the other; imports and data are paid once."""
+
+    def setup(self, config: dict[str, Any], trainer: AbstractTrainer, place: Place) -> None:
+        torch.set_num_threads(place.threads)
+        self._trainer = trainer
+        self._place = place
+        self._begin(config["job"])
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._begin(new_config["job"])
+        return True
+
+    def _begin(self, job: Job) -> None:
+        self._job = job
+        self._epoch = 0
+        self._epochs: Iterator[Mapping[str, float]] | None = None
+
+    def step(self) -> dict[str, Any]:
+        """One epoch, as a result that Ray passes on whole; a failure is one too, so that its traceback gets home."""
+        try:
+            if self._epochs is None:
+                self._epochs = perform(self._trainer, self._job, self._place)
+            metrics = next(self._epochs, None)
+            self._epoch += 1
+            last = metrics is None or (self._epoch >= self._job.epochs and next(self._epochs, None) is None)
+        except Exception as error:
+            return {"failure": Failure.of(error)}
+        return {"metrics": None if metrics is None else tuple(metrics.items()), "last": last}
+
+
+class _Bridge:
+    """Between Ray's callbacks and the job source; an error in the source ends the run and is raised after it."""
+
+    def __init__(self, source: JobSource, workers: int) -> None:
+        self.source = source
+        self.workers = workers
+        self.running: dict[str, str] = {}
+        self.error: Exception | None = None
+
+    def next_config(self, trial_id: str) -> dict[str, Any] | str | None:
+        if self.error is not None:
+            return str(Searcher.FINISHED)
+        if len(self.running) >= self.workers:
+            return None
+        try:
+            job = self.source.next_job()
+            finished = job is None and self.source.finished
+        except Exception as error:
+            self.error = error
+            return str(Searcher.FINISHED)
+        if job is None:
+            return str(Searcher.FINISHED) if finished else None
+        self.running[trial_id] = job.name
+        return {"job": job}
+
+    def stops(self, trial_id: str, result: Mapping[str, Any]) -> bool:
+        """Pass a result on; whether the training is to stop."""
+        try:
+            return self.error is not None or self._pass_on(self.running[trial_id], result)
+        except Exception as error:
+            self.error = error
+            return True
+
+    def _pass_on(self, name: str, result: Mapping[str, Any]) -> bool:
+        if "failure" in result:
+            self.source.ended(name, result["failure"])
+            return True
+        if result["metrics"] is not None and self.source.reported(name, dict(result["metrics"])):
+            return True
+        if result["last"]:
+            self.source.ended(name)
+        return bool(result["last"])
+
+    def gone(self, trial_id: str, died: bool) -> None:
+        name = self.running.pop(trial_id, None)
+        if name is not None and died and self.error is None:
+            try:
+                self.source.ended(name, WORKER_DIED)
+            except Exception as error:
+                self.error = error
+
+
+class _JobSearcher(Searcher):  # type: ignore[misc]
+    """Hands the source's jobs to Ray Tune as trials."""
+
+    def __init__(self, bridge: _Bridge) -> None:
+        super().__init__()
+        self._bridge = bridge
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        return self._bridge.next_config(trial_id)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        self._bridge.gone(trial_id, died=error)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing is saved: the ledger is the truth."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing is restored: the ledger is the truth."""
+
+
+class _JobScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Lets the source decide after each epoch whether a training goes on."""
+
+    def __init__(self, bridge: _Bridge) -> None:
+        super().__init__()
+        self._bridge = bridge
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        stop = self._bridge.stops(trial.trial_id, result)
+        return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
+
+
+def checkpoint_folder(run: Path) -> Path:
+    """Where the trainings of a run keep their checkpoints; on a cluster it must be on a shared file system."""
+    return run / "trials"
