@@ -1,7 +1,7 @@
 """Presets: search spaces, trainers and cluster profiles, addressed by name or by file.
 
-A name is looked up in the user's own folder first (`./search_spaces/NAME.yaml`), then among those shipped with the
-package. Presets are read on the driver only; workers get what was read, never a file name.
+A name is looked up in the user's own folder first (`./search_spaces/NAME.yaml`), then among the shipped ones.
+Presets are read on the driver only; workers get what was read, never a file name.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class Preset:
         Raises:
             InputError: The file cannot be read or is not YAML.
         """
-        return read_yaml(self.path) if isinstance(self.path, Path) else parse_yaml(self.text(), str(self.path))
+        return (
+            read_yaml(self.path) if isinstance(self.path, Path) else parse_yaml(self.text(), str(self.path))
+        )
 
     def text(self) -> str:
         """The file as it is, comments included.

@@ -29,7 +29,8 @@ def own(kind, name, text="format: mine\n"):
 @pytest.mark.parametrize("kind", PRESET_KINDS)
 def test_the_list_is_the_folder_of_the_checkout(kind):
     found = list_presets(kind)
-    assert [preset.name for preset in found] == sorted(path.stem for path in ROOT.glob(f"{FOLDERS[kind]}/*.yaml"))
+    there = sorted(path.stem for path in ROOT.glob(f"{FOLDERS[kind]}/*.yaml"))
+    assert [preset.name for preset in found] == there
     assert {preset.origin for preset in found} <= {"shipped"}
 
 

@@ -35,7 +35,8 @@ def print_version(wanted: bool) -> None:
 @app.callback()
 def automix_search_command(
     version: Annotated[
-        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
     """Find the best augmentation policy for a data set and a model, and show whether it is really better.

@@ -29,7 +29,7 @@ SIGNS = {Ge: ("ge", ">="), Gt: ("gt", ">"), Le: ("le", "<="), Lt: ("lt", "<")}
 
 @dataclass(frozen=True)
 class FieldEntry:
-    """A field of a method; `default` is plain data, `range` and `limits` are as a space and a policy may set them."""
+    """A field of a method: its default as plain data, what a space searches, what a policy allows."""
 
     name: str
     type: str
@@ -59,8 +59,8 @@ def catalogue() -> list[Entry]:
 def describe_member(family: Family, member: type[Spec]) -> Entry:
     """What the class of a method says of it."""
     summary, reference = read_docstring(member)
-    fields = tuple(_describe_field(name, item) for name, item in member.model_fields.items() if name != "kind")
-    return Entry(family.noun, kind_of(member), summary, reference, fields)
+    fields = (_describe_field(name, item) for name, item in member.model_fields.items() if name != "kind")
+    return Entry(family.noun, kind_of(member), summary, reference, tuple(fields))
 
 
 def read_docstring(member: type) -> tuple[str, str]:
@@ -96,12 +96,16 @@ def describe_type(position: Position) -> str:
         return " or ".join(describe_type(position_of(arm)) for arm in get_args(annotation))
     if annotation is type(None):
         return "null"
-    return "mapping" if origin in (dict, Mapping) else getattr(annotation, "__name__", str(annotation)).lower()
+    if origin in (dict, Mapping):
+        return "mapping"
+    return str(getattr(annotation, "__name__", annotation)).lower()
 
 
 def _describe_items(arguments: tuple[Any, ...]) -> str:
     items = [describe_type(position_of(argument)) for argument in arguments if argument is not Ellipsis]
-    return f"list of {items[0]}" if len(arguments) != len(items) or len(items) == 1 else f"[{', '.join(items)}]"
+    if len(items) == 1:
+        return f"list of {items[0]}"
+    return f"[{', '.join(items)}]"
 
 
 def describe_range(declared: Range | Choice | None) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, get_args
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from automix_search.documents import Document
 from automix_search.errors import InputError, unknown_name
 from automix_search.validation import check_format
+
+if TYPE_CHECKING:
+    from automix_search.training.recipe import Recipe
 
 Format = Literal["policy", "space", "trainer", "cluster", "launch"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -19,16 +22,11 @@ def format_of(document: Document) -> Format:
     Raises:
         InputError: It says nothing, or nothing known.
     """
-    tree = document.tree
-    if not isinstance(tree, Mapping):
-        raise InputError(f"{document.source} must hold a mapping whose first line is `format: automix-search/policy/1`")
-    says = tree.get("format")
+    says = document.tree.get("format") if isinstance(document.tree, Mapping) else None
     parts = says.split("/") if isinstance(says, str) else []
     if len(parts) != 3 or parts[0] != "automix-search":
-        kinds = "|".join(FORMATS)
-        raise InputError(
-            f"{document.source} does not say what it is; its first line should be `format: automix-search/<{kinds}>/1`"
-        )
+        wanted = f"format: automix-search/<{'|'.join(FORMATS)}>/1"
+        raise InputError(f"{document.source} does not say what it is; its first line should be `{wanted}`")
     for known in FORMATS:
         if parts[1] == known:
             check_format(document, known)
@@ -36,18 +34,53 @@ def format_of(document: Document) -> Format:
     raise InputError(f"{document.where(('format',))}: {unknown_name('format', parts[1], FORMATS)}")
 
 
-def describe(document: Document, found: Format) -> str:
+def describe(document: Document, found: Format, trainer: str) -> str:
     """Read a document in full, and say in one line what it declares.
+
+    Args:
+        document: The file.
+        found: What it says it is.
+        trainer: Name or file of the trainer that a space may change.
 
     Raises:
         InputError: Something in it is wrong.
     """
-    return _READERS[found](document)
+    match found:
+        case "policy":
+            return _policy(document)
+        case "space":
+            return _space(document, trainer)
+        case "trainer":
+            return _trainer(document)
+        case "cluster":
+            return _cluster(document)
+        case "launch":
+            return _launch(document)
 
 
 def json_schema(wanted: Format) -> dict[str, Any]:
     """The JSON Schema of a format."""
-    return _SCHEMAS[wanted]()
+    match wanted:
+        case "policy":
+            from automix_search.spaces.json_schema import policy_schema
+
+            return policy_schema()
+        case "space":
+            from automix_search.spaces.json_schema import space_schema
+
+            return space_schema()
+        case "trainer":
+            from automix_search.training.recipe import Recipe
+
+            return Recipe.model_json_schema()
+        case "cluster":
+            from automix_search.compute.profiles import profile_schema
+
+            return profile_schema()
+        case "launch":
+            from automix_search.launch import LaunchConfig
+
+            return LaunchConfig.model_json_schema()
 
 
 def _policy(document: Document) -> str:
@@ -60,11 +93,21 @@ def _policy(document: Document) -> str:
     return f"a policy: {methods}; transforms: {transforms or 'none'}; loss: {kind_of(type(policy.loss))}"
 
 
-def _space(document: Document) -> str:
+def _space(document: Document, trainer: str) -> str:
     from automix_search.spaces import read_space
 
-    names = [parameter.name for parameter in read_space(document).parameters]
-    return f"a search space of {len(names)} parameters: {', '.join(names)}" if names else "a search space of one point"
+    settings = _recipe(trainer) if "trainer" in document.tree else None
+    names = [parameter.name for parameter in read_space(document, settings=settings).parameters]
+    return (
+        f"a search space of {len(names)} parameters: {', '.join(names)}" if names else "a space of one point"
+    )
+
+
+def _recipe(name: str) -> Recipe:
+    from automix_search.presets import find_preset
+    from automix_search.training.recipe import load_recipe
+
+    return load_recipe(find_preset("trainer", name).document())
 
 
 def _trainer(document: Document) -> str:
@@ -72,9 +115,9 @@ def _trainer(document: Document) -> str:
     from automix_search.training.recipe import load_recipe
 
     recipe = load_recipe(document)
-    objective = f"{recipe.objective.metric} ({recipe.objective.direction})"
-    data = kind_of(type(recipe.data))
-    return f"a trainer: {recipe.model.name} on {data}, {recipe.epochs} epochs, objective {objective}"
+    model = recipe.model.name if recipe.model is not None else "a model of your own"
+    data = kind_of(type(recipe.data)) if recipe.data is not None else "data of your own"
+    return f"a trainer: {model} on {data}, {recipe.epochs} epochs, objective {recipe.objective.metric}"
 
 
 def _cluster(document: Document) -> str:
@@ -84,30 +127,6 @@ def _cluster(document: Document) -> str:
     return f"a cluster profile: {kind_of(type(load_profile(document)))}"
 
 
-def _policy_schema() -> dict[str, Any]:
-    from automix_search.spaces.json_schema import policy_schema
-
-    return policy_schema()
-
-
-def _space_schema() -> dict[str, Any]:
-    from automix_search.spaces.json_schema import space_schema
-
-    return space_schema()
-
-
-def _trainer_schema() -> dict[str, Any]:
-    from automix_search.training.recipe import Recipe
-
-    return Recipe.model_json_schema()
-
-
-def _cluster_schema() -> dict[str, Any]:
-    from automix_search.compute.profiles import profile_schema
-
-    return profile_schema()
-
-
 def _launch(document: Document) -> str:
     from automix_search.launch import LaunchConfig
     from automix_search.validation import validate
@@ -115,25 +134,3 @@ def _launch(document: Document) -> str:
     config = validate(LaunchConfig, document)
     said = (f"{name} {getattr(config, name)}" for name in sorted(config.model_fields_set - {"format"}))
     return f"a launch: {', '.join(said) or 'all defaults'}"
-
-
-def _launch_schema() -> dict[str, Any]:
-    from automix_search.launch import LaunchConfig
-
-    return LaunchConfig.model_json_schema()
-
-
-_READERS: dict[Format, Callable[[Document], str]] = {
-    "policy": _policy,
-    "space": _space,
-    "trainer": _trainer,
-    "cluster": _cluster,
-    "launch": _launch,
-}
-_SCHEMAS: dict[Format, Callable[[], dict[str, Any]]] = {
-    "policy": _policy_schema,
-    "space": _space_schema,
-    "trainer": _trainer_schema,
-    "cluster": _cluster_schema,
-    "launch": _launch_schema,
-}

@@ -1,4 +1,4 @@
-"""`automix-search presets`: search spaces, trainers and cluster profiles to read and to start one's own from."""
+"""`automix-search presets`: declarations to read, and to start one's own from."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ if TYPE_CHECKING:
     from automix_search.presets import Preset
 
 presets = typer.Typer(
-    name="presets", no_args_is_help=True, help="List, show and copy search spaces, trainers and cluster profiles."
+    name="presets",
+    no_args_is_help=True,
+    help="List, show and copy search spaces, trainers and cluster profiles.",
 )
 
 Name = Annotated[str, typer.Argument(help="A preset, as `presets list` names it.")]
 Kind = Annotated[
-    Literal["space", "trainer", "cluster"] | None, typer.Option(help="Only this kind; needed where names clash.")
+    Literal["space", "trainer", "cluster"] | None,
+    typer.Option(help="Only this kind; needed where names clash."),
 ]
 
 
 @presets.command("list")
 def list_all(kind: Kind = None, as_json: AsJson = False) -> None:
-    """List all presets: those of your own folders (./search_spaces, ./trainers, ./cluster), then those shipped.
+    """List all presets: those shipped, and those of ./search_spaces, ./trainers and ./cluster.
 
     Example: automix-search presets list --kind space
     """
@@ -49,7 +52,8 @@ def copy(
     name: Name,
     kind: Kind = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File or folder to write to; NAME.yaml here if left out.")
+        Path | None,
+        typer.Option("--output", "-o", help="File or folder to write to; NAME.yaml here if left out."),
     ] = None,
 ) -> None:
     """Copy a preset to a file of your own, to edit it.
@@ -66,7 +70,7 @@ def copy(
     if target.exists():
         raise InputError(f"{target} exists already; give another file with -o")
     write_atomically(target, preset.text())
-    console().print(f"wrote {target}; use it with: automix-search launch --{preset.kind} {_as_argument(target)}")
+    typer.echo(f"wrote {target}; use it with: automix-search launch --{preset.kind} {_as_argument(target)}")
 
 
 def _as_argument(target: Path) -> str:

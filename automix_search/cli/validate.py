@@ -12,6 +12,9 @@ from automix_search.cli.output import AsJson, print_json
 
 def validate(
     file: Annotated[Path, typer.Argument(help="A policy, space, trainer, cluster or launch file.")],
+    trainer: Annotated[
+        str, typer.Option(help="The trainer that a space changes under `trainer:`.")
+    ] = "digits-cnn",
     as_json: AsJson = False,
 ) -> None:
     """Check a file in full, whatever it declares; exit code 2 and one sentence for each mistake.
@@ -21,7 +24,7 @@ def validate(
     from automix_search.errors import InputError
 
     try:
-        summary = _read(file)
+        summary = _read(file, trainer)
     except InputError as error:
         if not as_json:
             raise
@@ -33,9 +36,9 @@ def validate(
         typer.echo(f"{file} is {summary}")
 
 
-def _read(file: Path) -> str:
+def _read(file: Path, trainer: str) -> str:
     from automix_search.cli.formats import describe, format_of
     from automix_search.documents import read_yaml
 
     document = read_yaml(file)
-    return describe(document, format_of(document))
+    return describe(document, format_of(document), trainer)

@@ -68,8 +68,8 @@ def python_version() -> Finding:
 def packages() -> Iterator[Finding]:
     """Every package that this one needs, against the versions it asks for."""
     requirements = map(Requirement, metadata.requires(DISTRIBUTION) or [])
-    needed = [requirement for requirement in requirements if _always(requirement)]
-    yield from (package(requirement) for requirement in sorted(needed, key=lambda requirement: requirement.name))
+    needed = {requirement.name: requirement for requirement in requirements if _always(requirement)}
+    yield from (package(needed[name]) for name in sorted(needed))
 
 
 def _always(requirement: Requirement) -> bool:
@@ -93,14 +93,16 @@ def devices() -> Finding:
     try:
         import torch
     except (ImportError, OSError) as error:
-        return Finding("devices", "fail", f"torch cannot be imported: {error}", "pip install --force-reinstall torch")
+        detail = f"torch cannot be imported: {error}"
+        return Finding("devices", "fail", detail, "pip install --force-reinstall torch")
     if torch.cuda.is_available():
         found = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
         names = (f"{device.name} with {device.total_memory / GIB:.0f} GiB" for device in found)
         return Finding("devices", "ok", f"CUDA: {', '.join(names)}")
     if Path("/proc/driver/nvidia/version").exists():
         mend = "install a CUDA build of torch that fits the driver: https://pytorch.org/get-started/locally"
-        return Finding("devices", "warn", f"an NVIDIA driver is here, but torch {torch.__version__} sees no GPU", mend)
+        detail = f"an NVIDIA driver is here, but torch {torch.__version__} sees no GPU"
+        return Finding("devices", "warn", detail, mend)
     if torch.backends.mps.is_available():
         return Finding("devices", "ok", "MPS (Apple) and CPU")
     return Finding("devices", "ok", "CPU only")
@@ -133,7 +135,9 @@ def shared_memory(folder: Path) -> Finding:
     if sys.platform != "linux":
         return Finding("shared memory", "ok", "this system has no limit of its own")
     if not folder.is_dir():
-        return Finding("shared memory", "warn", f"there is no {folder}", "Ray then uses slow files: mount a tmpfs there")
+        return Finding(
+            "shared memory", "warn", f"there is no {folder}, so Ray uses slow files", "mount a tmpfs there"
+        )
     size = shutil.disk_usage(folder).total
     detail = f"{size / GIB:.1f} GiB in {folder}"
     if size < LOW_SHARED_MEMORY:
@@ -143,7 +147,7 @@ def shared_memory(folder: Path) -> Finding:
 
 
 def writing(runs: Path) -> Finding:
-    """Whether files in the runs folder can be written, renamed and locked, as a run's ledger and journal are."""
+    """Whether files in the runs folder can be written, renamed and locked, as those of a run are."""
     folder = _existing(runs)
     try:
         with tempfile.TemporaryDirectory(prefix=".doctor-", dir=folder) as name:

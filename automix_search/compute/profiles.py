@@ -47,7 +47,7 @@ class LocalProfile(AbstractProfile):
     """On this machine, by a Ray that is started for the search and ends with it."""
 
     kind: Literal["local"] = "local"
-    workers: Workers | None = Field(None, description="Trials at a time; null takes as many as cores and GPUs allow.")
+    workers: Workers | None = Field(None, description="Trials at a time; null: as many as fit.")
     threads_per_worker: Workers | None = Field(None, description="null shares the cores out evenly.")
     object_store_gb: float | None = Field(
         None, gt=0, description="Shared memory for data sets, in gigabytes; null leaves it to Ray."
@@ -55,24 +55,24 @@ class LocalProfile(AbstractProfile):
     dashboard: bool = Field(False, description="Whether to start Ray's dashboard (needs `ray[default]`).")
 
     def layout(self, cores: int, cpus: float = 1.0, gpus: float = 0.0, machine_gpus: int = 0) -> Layout:
-        """Share out a machine with `cores` and `machine_gpus` among trials that ask for `cpus` and `gpus` each.
+        """Share out `cores` and `machine_gpus` among trials that ask for `cpus` and `gpus` each.
 
         Raises:
-            InputError: The profile asks for more threads than there are cores, or a trial for more than there is.
+            InputError: The profile, or a single trial, asks for more than the machine has.
         """
         if cpus > cores or gpus > machine_gpus:
             raise InputError(
-                f"a trial asks for {cpus:g} cores and {gpus:g} GPUs, but this machine has {cores} and {machine_gpus}; "
-                "lower `resources` of the trainer"
+                f"a trial asks for {cpus:g} cores and {gpus:g} GPUs, but this machine has {cores} and "
+                f"{machine_gpus}; lower `resources` of the trainer"
             )
         fits = int(min(cores, cores / cpus)) if cpus > 0 else cores
         fits = int(min(fits, machine_gpus / gpus)) if gpus > 0 else fits
         fits = min(fits, cores // (self.threads_per_worker or 1))
         if fits < max(self.workers or 1, 1):
             raise InputError(
-                f"`workers: {self.workers or 1}` with {self.threads_per_worker or 1} threads, {cpus:g} cores and "
-                f"{gpus:g} GPUs each is more than this machine's {cores} cores and {machine_gpus} GPUs hold; "
-                f"at most {fits} fit"
+                f"`workers: {self.workers or 1}` with {self.threads_per_worker or 1} threads, {cpus:g} cores "
+                f"and {gpus:g} GPUs each is more than this machine's {cores} cores and {machine_gpus} GPUs "
+                f"hold; at most {fits} fit"
             )
         workers = self.workers or fits
         threads = self.threads_per_worker or cores // workers
@@ -84,13 +84,13 @@ class AddressProfile(AbstractProfile):
 
     kind: Literal["address"] = "address"
     address: str | None = Field(
-        None, description="`host:port` of the head node, or `auto`; null takes the environment's RAY_ADDRESS."
+        None, description="`host:port` of the head node, or `auto`; null: the environment's RAY_ADDRESS."
     )
-    workers: Workers | None = Field(None, description="Trials at a time; null takes as many as the cluster allows.")
+    workers: Workers | None = Field(None, description="Trials at a time; null: as many as fit.")
     shared_runs: bool = Field(
         False,
-        description="Whether every node sees the runs folder at the same path; without it, a training that was cut "
-        "off starts over instead of going on from its checkpoint.",
+        description="Whether every node sees the runs folder at the same path; without it, a training that "
+        "was cut off starts over instead of going on from its checkpoint.",
     )
 
     @field_validator("address")
@@ -112,8 +112,8 @@ class AddressProfile(AbstractProfile):
         address = self.address or environment.get("RAY_ADDRESS")
         if not address:
             raise InputError(
-                "the cluster profile `address` needs to know where Ray runs: set `address: host:port` in the profile "
-                "or RAY_ADDRESS in the environment, or use `--cluster local`"
+                "the cluster profile `address` needs to know where Ray runs: set `address: host:port` in the "
+                "profile or RAY_ADDRESS in the environment, or use `--cluster local`"
             )
         try:
             _check_address(address)
@@ -124,9 +124,9 @@ class AddressProfile(AbstractProfile):
 
 def _check_address(address: str) -> None:
     if address.startswith("ray://"):
-        raise ValueError(f"`{address}` is a Ray Client address; start the search on a node of the cluster, with host:port")
+        raise ValueError(f"`{address}` is a Ray Client address; start the search on a node, with host:port")
     if address != "auto" and not re.fullmatch(r"[\w.\-]+:\d+|\[[0-9a-fA-F:]+\]:\d+", address):
-        raise ValueError(f"`{address}` is not an address of a Ray cluster: `auto`, or `host:port` such as 10.0.0.1:6379")
+        raise ValueError(f"`{address}` is not the address of a Ray cluster, which is `auto` or `host:port`")
 
 
 CLUSTERS = Family("cluster profile", AbstractProfile, (DebugProfile, LocalProfile, AddressProfile))

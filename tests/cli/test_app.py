@@ -66,7 +66,8 @@ def test_version_is_that_of_the_package(run):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("nonsense",), ("methods", "--nonsense"), ("schema", "nonsense"), ("validate",), ("presets", "show")]
+    "arguments",
+    [("nonsense",), ("methods", "--nonsense"), ("schema", "nonsense"), ("validate",), ("presets", "show")],
 )
 def test_wrong_usage_ends_with_2(run, arguments):
     outcome = run(*arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import pytest
 from pydantic import Field
@@ -16,8 +16,7 @@ from automix_search.schema_walk import Position, position_of
 
 
 class Example(Spec):
-    """Does something
-    to images.
+    """Does something to images.
 
     More about it.
 
@@ -46,8 +45,6 @@ def families_of(spec: type[Spec]) -> set[str]:
     found, seen = set[str](), set[type[Spec]]()
 
     def look(position: Position) -> None:
-        from typing import get_args
-
         if position.family is not None:
             found.add(position.family.noun)
             for member in position.family.members:
@@ -83,7 +80,8 @@ def test_every_member_has_a_summary_of_one_line():
 
 
 def test_the_docstring_gives_summary_and_reference():
-    assert read_docstring(Example) == ("Does something to images.", "Someone et al., A Paper about Something, 2020.")
+    reference = "Someone et al., A Paper about Something, 2020."
+    assert read_docstring(Example) == ("Does something to images.", reference)
     assert read_docstring(type("Bare", (), {})) == ("", "")
 
 

@@ -42,7 +42,11 @@ def test_copy_writes_the_same_file_and_tells_its_use(run):
 
 @pytest.mark.parametrize(
     ("output", "target", "argument"),
-    [("mine.yaml", "mine.yaml", "mine.yaml"), ("folder", "folder/debug.yaml", "folder/debug.yaml"), ("bare", "bare", "./bare")],
+    [
+        ("mine.yaml", "mine.yaml", "mine.yaml"),
+        ("folder", "folder/debug.yaml", "folder/debug.yaml"),
+        ("bare", "bare", "./bare"),
+    ],
 )
 def test_copy_goes_where_it_is_told(run, output, target, argument):
     Path("folder").mkdir()

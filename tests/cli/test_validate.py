@@ -12,6 +12,7 @@ from automix_search.cli.formats import FORMATS
 from automix_search.presets import list_presets
 
 POLICY = "format: automix-search/policy/1\n"
+SPACE = "format: automix-search/space/1\n"
 CLUSTER = "format: automix-search/cluster/1\n"
 
 PRESETS = [preset for kind in ("space", "trainer", "cluster") for preset in list_presets(kind)]
@@ -45,6 +46,9 @@ def test_every_preset_is_valid(run, preset):
             POLICY + "transform: {batch: [{kind: hflip}]}\nmix: {kind: cutmix, alpha: 0.5}\n",
             "f.yaml is a policy: cutmix; transforms: hflip; loss: soft_cross_entropy\n",
         ),
+        (SPACE + "mix: cutmix", "f.yaml is a search space of 1 parameters: mix.alpha\n"),
+        (SPACE + "mix: {kind: cutmix, alpha: 1}", "f.yaml is a space of one point\n"),
+        (SPACE + "trainer: {epochs: default}", "f.yaml is a search space of 1 parameters: trainer.epochs\n"),
         (CLUSTER + "kind: local", "f.yaml is a cluster profile: local\n"),
     ],
 )
@@ -56,19 +60,20 @@ def test_a_valid_file_is_told_in_one_line(validate, text, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (POLICY + "mix: {kind: cutmx}", "f.yaml:2 mix.kind: unknown mixing method `cutmx`; did you mean `cutmix`?"),
+        (POLICY + "mix: {kind: cutmx}", "mix.kind: unknown mixing method `cutmx`; did you mean `cutmix`?"),
         (POLICY + "mix: {kind: cutmix, alpha: -1}", "alpha: must be greater than or equal to 0, but got -1"),
         (POLICY + "loss: {}", "a loss needs `kind`"),
         (POLICY + "mix: [", "f.yaml:2 is not YAML"),
         (POLICY + "loss: a\nloss: b", "f.yaml:3 has the key `loss` twice"),
-        (POLICY + "provenance: !!python/object/apply:os.system ['true']", "nothing is executed"),
+        (POLICY + "provenance: !!python/object/apply:os.system ['true']", "only plain values are read"),
+        (SPACE + "mix: {kind: cutmix, alpha: {range: [2, 1]}}", "f.yaml:2 mix.alpha"),
         (CLUSTER + "kind: locl", "unknown cluster profile `locl`; did you mean `local`?"),
         ("format: automix-search/policy/2", "`automix-search/policy/2`, written by a newer automix-search"),
         ("format: automix-search/polcy/1", "f.yaml:1 format: unknown format `polcy`; did you mean `policy`?"),
         ("format: policy", "`format: automix-search/<policy|space|trainer|cluster|launch>/1`"),
         ("mix: none", "f.yaml does not say what it is"),
-        ("", "f.yaml must hold a mapping"),
-        ("- 1", "f.yaml must hold a mapping"),
+        ("", "f.yaml does not say what it is"),
+        ("- 1", "f.yaml does not say what it is"),
     ],
 )
 def test_a_mistake_gets_one_sentence_and_exit_code_2(validate, text, said):
@@ -77,6 +82,13 @@ def test_a_mistake_gets_one_sentence_and_exit_code_2(validate, text, said):
     assert outcome.err.startswith("error: f.yaml")
     assert outcome.err.count("\n") == 1
     assert said in outcome.err
+
+
+def test_what_a_space_changes_depends_on_the_trainer(validate):
+    text = SPACE + "trainer: {lr_schedule: {warmup_epochs: {choice: [0, 9]}}}"
+    assert validate(text, "--trainer", "imagenet-deit-small").code == 0
+    assert "warmup_epochs < epochs" in validate(text).err
+    assert "did you mean `digits-cnn`?" in validate(text, "--trainer", "digit-cnn").err
 
 
 def test_all_mistakes_are_told_at_once(validate):

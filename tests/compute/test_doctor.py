@@ -55,7 +55,8 @@ def test_a_torch_that_cannot_be_imported(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("setting", "status"), [(None, "ok"), ("1", "ok"), ("4", "ok"), ("5", "warn"), ("0", "warn"), ("many", "warn")]
+    ("setting", "status"),
+    [(None, "ok"), ("1", "ok"), ("4", "ok"), ("5", "warn"), ("0", "warn"), ("many", "warn")],
 )
 def test_threads_of_the_environment_must_fit_the_cores(monkeypatch, setting, status):
     monkeypatch.setattr(doctor, "usable_cores", lambda: 4)
@@ -110,7 +111,8 @@ def test_telemetry_that_the_environment_switches_on(setting, status):
 
 
 @pytest.mark.parametrize(
-    ("text", "cores"), [("200000 100000\n", 2), ("150000 100000\n", 2), ("max 100000\n", None), ("", None), (None, None)]
+    ("text", "cores"),
+    [("200000 100000\n", 2), ("150000 100000\n", 2), ("max 100000\n", None), ("", None), (None, None)],
 )
 def test_a_containers_limit_of_cores(tmp_path, text, cores):
     limit = tmp_path / "cpu.max"
