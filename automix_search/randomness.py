@@ -78,7 +78,8 @@ class Randomness:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`, as `state_dict` gave it."""
         for name, value in state.items():
-            self.on(torch.device(name)).set_state(value.cpu())
+            device = torch.device(name)
+            self._generators.setdefault(device, Generator(device)).set_state(value.cpu())
 
 
 def _log_gamma_draws(shape: float, count: int, device: torch.device, generator: Generator) -> Tensor:

@@ -76,7 +76,7 @@ class MixedBatch:
         return cls(images, sources, torch.ones(len(images), 1, device=images.device))
 
     @classmethod
-    def joined(cls, images: Tensor, parts: Sequence[tuple[Int64[Tensor, "N"], MixedBatch]]) -> MixedBatch:
+    def joined(cls, images: Tensor, parts: Sequence[tuple[Int64[Tensor, "_"], MixedBatch]]) -> MixedBatch:
         """The batch as it is but for some items: each part gives positions and what stands there instead."""
         width = max((part.sources.shape[1] for _, part in parts), default=1)
         whole = cls.unmixed(images)
@@ -96,7 +96,7 @@ class MixedBatch:
         return torch.einsum("nm,nmk->nk", self.weights.to(labels.dtype), labels[self.sources])
 
 
-def _joined_mask(images: Tensor, parts: Sequence[tuple[Int64[Tensor, "N"], MixedBatch]]) -> Tensor | None:
+def _joined_mask(images: Tensor, parts: Sequence[tuple[Int64[Tensor, "_"], MixedBatch]]) -> Tensor | None:
     """Shares of the first source, `B x 1 x *spatial`: constant for items without a mask; None if all are."""
     if all(part.mask is None for _, part in parts):
         return None

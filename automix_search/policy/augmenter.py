@@ -39,8 +39,8 @@ class ImageSpec:
     def __post_init__(self) -> None:
         if not len(self.mean) == len(self.std) == self.channels:
             raise InputError(
-                f"`mean` and `std` must have one number a channel, but got {len(self.mean)} and {len(self.std)} "
-                f"for {self.channels} channels"
+                f"`mean` and `std` must have one number a channel, but got {len(self.mean)} and "
+                f"{len(self.std)} for {self.channels} channels"
             )
         if min(self.std) <= 0:
             raise InputError(f"`std` must be above 0, but got {self.std}")
@@ -54,7 +54,7 @@ class StepContext:
         model: The model that is trained.
         optimizer: Its optimiser, with the settings of this step.
         batch: Inputs and labels of this step.
-        search_batch: Inputs and labels from the augmenter's own part of the training split; None without one.
+        search_batch: Inputs and labels from the augmenter's own part of the training split, or None.
         progress: Part of the training that is done, in [0, 1].
     """
 
@@ -68,9 +68,9 @@ class StepContext:
 class Augmenter:
     """A policy built for a number of classes.
 
-    Life of one training: `search_share` → `param_groups()` → for each epoch `begin_epoch(progress)` → for each step
-    `loss(...)`, backward, optimiser step, `update(StepContext)` → `state_dict()`. A policy that does not learn
-    inherits empty steps.
+    Life of one training: `search_share` → `param_groups()` → for each epoch `begin_epoch(progress)` → for each
+    step `loss(...)`, backward, optimiser step, `update(StepContext)` → `state_dict()`. A policy that does not
+    learn inherits empty steps.
 
     Args:
         transforms: Batch transforms, in order.
@@ -111,7 +111,8 @@ class Augmenter:
         """Augment a batch: a drop-in for timm's `Mixup` and torchvision's `v2.MixUp`.
 
         Args:
-            x: Images, `B x C x H x W`: uint8 or float in [0, 1]; normalised floats where the augmenter has no `input`.
+            x: Images, `B x C x H x W`: uint8 or float in [0, 1]; normalised floats where the augmenter has no
+                `input`.
             y: Class ids `(B,)`, or soft or multi-hot rows `B x K`.
             progress: Part of the training that is done, in [0, 1].
 
@@ -125,7 +126,7 @@ class Augmenter:
         return batch.inputs, batch.targets(labels)
 
     def mix(self, x: Tensor, y: Tensor, progress: float = 0.0) -> tuple[MixedBatch, Tensor]:
-        """As calling the augmenter, but with the origin of every item: the mixed batch and the unmixed targets."""
+        """As calling the augmenter, but with every item's origin: the mixed batch and the unmixed targets."""
         self._check(x, y, progress)
         labels = self.criterion.encode(y, self.num_classes)
         for transform in self.transforms:
@@ -166,16 +167,35 @@ class Augmenter:
             raise InputError(f"images and labels must be of one length, but got {len(x)} and {len(y)}")
         if not 0 <= progress <= 1:
             raise InputError(f"`progress` must lie in [0, 1], but got {progress}")
+        self._check_images(x)
+        self._check_labels(y)
+
+    def _check_images(self, x: Tensor) -> None:
+        if not x.is_floating_point() and x.dtype != torch.uint8:
+            raise InputError(f"images must be uint8 or float, but got {x.dtype}")
         if x.dtype == torch.uint8 and self.input is None:
             raise InputError("uint8 images need `input=ImageSpec(...)` in `build`, or normalise them before")
         if self.input is not None and x.shape[1] != self.input.channels:
             raise InputError(f"images have {x.shape[1]} channels, but `input` says {self.input.channels}")
-        if y.ndim == 2 and y.shape[1] != self.num_classes:
-            raise InputError(f"labels have {y.shape[1]} classes, but the augmenter was built for {self.num_classes}")
-        if y.ndim == 1 and y.device.type == "cpu" and len(y) and not 0 <= int(y.min()) <= int(y.max()) < self.num_classes:
+
+    def _check_labels(self, y: Tensor) -> None:
+        """Class ids are looked at on the host only: to read them back from a device would make it wait."""
+        if y.ndim not in (1, 2):
             raise InputError(
-                f"class ids must lie in 0 to {self.num_classes - 1}, but got {int(y.min())} to {int(y.max())}"
+                f"labels must be class ids `(B,)` or rows `B x K`, but got shape {tuple(y.shape)}"
             )
+        if y.ndim == 2:
+            if y.shape[1] != self.num_classes:
+                count = self.num_classes
+                raise InputError(f"labels have {y.shape[1]} classes, but the augmenter was built for {count}")
+            return
+        if y.is_floating_point():
+            raise InputError(f"class ids must be whole numbers, but got {y.dtype}")
+        if y.device.type == "cpu" and len(y):
+            low, high = (int(end) for end in y.aminmax())
+            if not 0 <= low <= high < self.num_classes:
+                last = self.num_classes - 1
+                raise InputError(f"class ids must lie in 0 to {last}, but got {low} to {high}")
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Parameters that the augmenter wants trained along with the model, as optimiser groups."""
@@ -194,4 +214,3 @@ class Augmenter:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`, as `state_dict` gave it."""
         self._random.load_state_dict(state["random"])
-
