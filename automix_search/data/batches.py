@@ -38,8 +38,8 @@ class Batch:
 class Batches:
     """A split, given out in batches; made once and gone through every epoch.
 
-    Images in memory are held as one tensor on the device when it has room; on the CPU that tensor is a view of
-    the array, which several processes may share.
+    Images in memory are held as one tensor on the device when it has room; on the CPU it is a view of the
+    array, which several processes may share.
 
     Args:
         split: The samples.
@@ -84,8 +84,8 @@ class Batches:
         """All batches once.
 
         Args:
-            generator: Source of the order; a last batch that is not full is left out unless it is the only one.
-                None keeps the order of the split and every sample.
+            generator: Source of the order; a last batch that is not full is left out unless it is the only
+                one. None keeps the order of the split and every sample.
 
         Raises:
             InputError: A shuffled epoch of a single sample, or an image that cannot be read.

@@ -1,7 +1,7 @@
 """Dividing samples into training, validation and test: by seed, stratified or by group.
 
-The test split is set apart first, then validation, then what is trained on is cut to size. Each has random draws
-of its own, so that a smaller training split leaves the others as they are, and is a part of the larger one.
+The test split is set apart first, then validation, then what is trained on is cut to size. Each has draws of
+its own, so that a smaller training split leaves the others as they are, and is a part of the larger one.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def _check(division: dict[str, np.ndarray], source: Source, drawn: list[str], ru
         absent = np.setdiff1d(everyone, source.labels.values[division[name]])
         if len(absent):
             raise InputError(
-                f"{source.where}: class `{source.labels.names[absent[0]]}` has {counts[absent[0]]} samples, too few "
-                f"to be in the {name} split of {len(division[name])}; give it more, enlarge the split, or say "
-                f"`stratified: false`"
+                f"{source.where}: class `{source.labels.names[absent[0]]}` has {counts[absent[0]]} samples, "
+                f"too few to be in the {name} split of {len(division[name])}; give it more, enlarge the split, "
+                f"or say `stratified: false`"
             )

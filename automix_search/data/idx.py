@@ -16,8 +16,8 @@ _UINT8 = 0x08
 def read_idx(folder: Path, name: str, axes: int) -> np.ndarray:
     """Read `name` or `name.gz` as a uint8 array.
 
-    A file is: two zero bytes, the code of the type, the number of axes, their lengths (big-endian, 4 bytes each),
-    then the data.
+    A file is: two zero bytes, the code of the type, the number of axes, their lengths (big-endian, 4 bytes
+    each), then the data.
 
     Args:
         folder: Where the file lies.

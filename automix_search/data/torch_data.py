@@ -49,9 +49,9 @@ def splits_of(
 ) -> Splits:
     """Make splits of the user's own data.
 
-    Each of the three is a pair of arrays or tensors (images, labels), or a map-style data set of (image, label)
-    pairs or of mappings. A data set is held in memory when it fits and gives the same image each time it is asked;
-    one that augments its images itself, or is larger, is streamed.
+    Each of the three is a pair of arrays or tensors (images, labels), or a map-style data set of pairs (image,
+    label) or of mappings. A data set is held in memory when it fits and gives the same image each time it is
+    asked; one that augments its images itself, or is larger, is streamed.
 
     Args:
         train: What models are trained on.
@@ -141,8 +141,8 @@ def _materialised(part: Any, where: str) -> Part:
         image = image_of(item)
         if image.shape != first.shape:
             raise InputError(
-                f"{where} images must all have one size, but image {position} is {tuple(image.shape)} and the "
-                f"first {first.shape}"
+                f"{where} images must all have one size, but image {position} is {tuple(image.shape)} and "
+                f"the first {first.shape}"
             )
         images[position] = image.numpy()
         labels.append(label_of(item))

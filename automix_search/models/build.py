@@ -63,7 +63,8 @@ def _from_timm(spec: ModelSpec, channels: int, size: tuple[int, int], num_classe
         guess = nearest(spec.name, [*BUILT_IN, *timm.list_models()])
         hint = f"; did you mean `{guess}`?" if guess else ";"
         raise InputError(
-            f"unknown model `{spec.name}`{hint} our own are {', '.join(BUILT_IN)}; timm.list_models() lists timm's"
+            f"unknown model `{spec.name}`{hint} our own are {', '.join(BUILT_IN)}; "
+            f"timm.list_models() lists timm's"
         )
     arguments: dict[str, Any] = {
         "in_chans": channels,
@@ -86,12 +87,12 @@ def _from_timm(spec: ModelSpec, channels: int, size: tuple[int, int], num_classe
 
 
 def _check_patches(model: nn.Module, name: str, size: tuple[int, int]) -> None:
-    """timm cuts off what its patches do not cover, without a word."""
+    """See that no pixels are lost: timm cuts off what its patches do not cover, without a word."""
     patch = getattr(getattr(model, "patch_embed", None), "patch_size", None)
     if patch is not None and (size[0] % patch[0] or size[1] % patch[1]):
         raise InputError(
-            f"the model `{name}` cuts images into patches of {patch[0]} x {patch[1]} pixels, which do not divide "
-            f"{size[0]} x {size[1]}"
+            f"the model `{name}` cuts images into patches of {patch[0]} x {patch[1]} pixels, which do not "
+            f"divide {size[0]} x {size[1]}"
         )
 
 
@@ -103,8 +104,8 @@ def _made(name: str, function: Callable[..., nn.Module], arguments: Mapping[str,
     except OSError as error:  # what the Hugging Face hub raises without a network, too
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"cannot fetch the pretrained weights of `{name}`: {reason}; say `pretrained: false`, or give a local "
-            f"file of weights in the recipe: `weights: FILE`"
+            f"cannot fetch the pretrained weights of `{name}`: {reason}; say `pretrained: false`, or give a "
+            f"local file of weights in the recipe: `weights: FILE`"
         ) from None
     except (TypeError, ValueError, AssertionError, RuntimeError) as error:
         reason = str(error).replace(".__init__()", "").replace("()", "")
