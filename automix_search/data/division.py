@@ -172,13 +172,12 @@ def _check(division: dict[str, np.ndarray], source: Source, drawn: list[str], ru
             raise InputError(f"{source.where}: the {name} split is empty")
     if source.labels.multi_label or not rule.stratified:
         return
-    everyone = source.labels.values[np.concatenate(list(division.values()))]
     counts = np.bincount(source.labels.values, minlength=len(source.labels.names))
     for name in drawn:
-        absent = np.setdiff1d(everyone, source.labels.values[division[name]])
+        absent = np.setdiff1d(np.flatnonzero(counts), source.labels.values[division[name]])
         if len(absent):
             raise InputError(
                 f"{source.where}: class `{source.labels.names[absent[0]]}` has {counts[absent[0]]} samples, "
-                f"too few to be in the {name} split of {len(division[name])}; give it more, enlarge the split, "
-                f"or say `stratified: false`"
+                f"but none would be in the {name} split of {len(division[name])}; give it more, enlarge the "
+                f"split, or say `stratified: false`"
             )

@@ -16,9 +16,9 @@ from automix_search.user_code import load_object
 class Function(AbstractUndividedSource):
     """What a function of your own returns: (train, valid, test).
 
-    Each is a pair of arrays or tensors (images, labels), or a map-style torch data set; `valid` and `test` may
-    be None and are then drawn from `train`. The function is called without arguments, when data is loaded.
-    """
+    Each is a pair of arrays or tensors (images, labels), or a map-style torch data set; `valid` and `test`
+    may be None and are then drawn from `train`. The function is called without arguments, when data is
+    loaded."""
 
     kind: Literal["function"] = "function"
     function: str = Field(description="`package.module:function` or `file.py:function`.")

@@ -24,9 +24,9 @@ _TRAIN, _VALID, _TEST = ("train", "training"), ("valid", "val", "validation"), (
 class ImageFolder(AbstractUndividedSource):
     """Picture files in folders named after their classes.
 
-    `folder/CLASS/...` is divided by seed. `folder/train/CLASS/...` may have `valid` and `test` beside it; what
-    is missing is drawn from `train`. Pictures are held in memory when they fit, and read by workers otherwise;
-    load transforms, such as a random resized crop, need the latter: `memory_gb: 0`.
+    `folder/CLASS/...` is divided by seed. `folder/train/CLASS/...` may have `valid` and `test` beside it;
+    what is missing is drawn from `train`. Pictures are held in memory when they fit, and read by workers
+    otherwise; load transforms, such as a random resized crop, need the latter: `memory_gb: 0`.
     """
 
     kind: Literal["image_folder"] = "image_folder"

@@ -102,8 +102,8 @@ def _check_gaps(ids: np.ndarray, high: int, where: str) -> None:
     if len(present) <= high:
         absent = next(number for number, found in enumerate([*present.tolist(), -1]) if number != found)
         raise InputError(
-            f"{where}: class ids go up to {high}, but no sample is of class {absent}; number the classes from "
-            f"0 on without gaps, or declare them"
+            f"{where}: class ids go up to {high}, but no sample is of class {absent}; number the classes "
+            f"from 0 on without gaps, or declare them"
         )
 
 

@@ -74,7 +74,7 @@ def _check_floats(images: np.ndarray, where: str, normalised: bool) -> None:
         if not normalised and (low < 0 or high > 1):
             raise InputError(
                 f"{where}: float pixels must lie in [0, 1], but there are some from {low:.4g} to {high:.4g}; "
-                f"divide them by their highest value, or say `normalised: true` if they are meant so"
+                f"divide them by their highest value, or say that they are `normalised`"
             )
 
 

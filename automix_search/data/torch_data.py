@@ -49,9 +49,9 @@ def splits_of(
 ) -> Splits:
     """Make splits of the user's own data.
 
-    Each of the three is a pair of arrays or tensors (images, labels), or a map-style data set of pairs (image,
-    label) or of mappings. A data set is held in memory when it fits and gives the same image each time it is
-    asked; one that augments its images itself, or is larger, is streamed.
+    Each of the three is a pair of arrays or tensors (images, labels), or a map-style data set of pairs
+    (image, label) or of mappings. A data set is held in memory when it fits and gives the same image each time
+    it is asked; one that augments its images itself, or is larger, is streamed.
 
     Args:
         train: What models are trained on.
