@@ -40,8 +40,12 @@ class NamedMetric:
             InputError: It does not.
         """
         if self.labels is not None and (self.labels == "rows") != multi_label:
-            wanted, found = ("several labels", "one class") if self.labels == "rows" else ("one class", "several labels")
-            raise InputError(f"the metric `{self.name}` is for {wanted} an image, but the data set has {found} an image")
+            wanted, found = (
+                ("several labels", "one class") if self.labels == "rows" else ("one class", "several labels")
+            )
+            raise InputError(
+                f"the metric `{self.name}` is for {wanted} an image, but the data set has {found} an image"
+            )
         if num_classes < self.min_classes:
             raise InputError(
                 f"the metric `{self.name}` needs at least {self.min_classes} classes, but the data set has {num_classes}"
@@ -74,7 +78,9 @@ def resolve_metric(metric: str | Metric, direction: Literal["max", "min"] | None
         raise InputError(unknown_name("metric", metric, known))
     found = known[metric]
     if direction not in (None, found.direction):
-        raise InputError(f"the metric `{metric}` is better when {_WORDS[found.direction]}, so `direction: {direction}` is wrong")
+        raise InputError(
+            f"the metric `{metric}` is better when {_WORDS[found.direction]}, so `direction: {direction}` is wrong"
+        )
     return found
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from pydantic import Field, field_validator
+
 from automix_search.errors import InputError
 from automix_search.families import Spec
 from automix_search.policy import Policy, Transform
@@ -23,6 +25,20 @@ class Objective:
     def better(self, first: float, second: float) -> bool:
         """Whether `first` is the better value."""
         return first > second if self.direction == "max" else first < second
+
+
+class Resources(Spec):
+    """What one training needs; `gpus` may be a fraction, so that several trainings share one."""
+
+    cpus: int = Field(1, ge=1, description="Cores, and threads, of one training.")
+    gpus: float = Field(0.0, ge=0, description="GPUs of one training: 0.25 lets four share one.")
+
+    @field_validator("gpus")
+    @classmethod
+    def _whole_above_one(cls, gpus: float) -> float:
+        if gpus > 1 and gpus != int(gpus):
+            raise ValueError(f"`gpus` above 1 must be whole, but got {gpus}")
+        return gpus
 
 
 @dataclass(frozen=True)
@@ -63,6 +79,8 @@ class AbstractTrainer(ABC):
     """More policies to compare with, by name, beside the four of every search."""
     settings: Spec | None = None
     """What a space may change under `trainer:`; None if nothing."""
+    resources: Resources = Resources()
+    """What one training needs of a machine."""
 
     @abstractmethod
     def train(self, assignment: Assignment) -> Iterator[Mapping[str, float]]:
@@ -79,7 +97,17 @@ class AbstractTrainer(ABC):
         Raises:
             InputError: This trainer has no settings.
         """
-        raise InputError(f"{type(self).__name__} has no settings, so a space cannot change any under `trainer:`")
+        raise InputError(
+            f"{type(self).__name__} has no settings, so a space cannot change any under `trainer:`"
+        )
+
+    def settle(self, policy: Policy) -> Policy:
+        """The policy as this trainer would carry it out, with whatever it decides written out.
+
+        Raises:
+            InputError: This trainer cannot train with such a policy.
+        """
+        return policy
 
     def describe(self) -> dict[str, Any]:
         """Plain data about the data set, the model and the recipe, for the run folder and the exported policy."""

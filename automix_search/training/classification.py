@@ -1,0 +1,187 @@
+"""Training an image classifier under a policy: the whole loop, readable in one sitting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from automix_search.data import Batches, Split, Splits
+from automix_search.errors import InputError
+from automix_search.families import Spec
+from automix_search.metrics import NamedMetric, resolve_metric
+from automix_search.models import build_model, load_weights
+from automix_search.policy import ImageSpec, Policy
+from automix_search.training.base import AbstractTrainer, Assignment, Objective
+from automix_search.training.evaluation import ENLARGE, predict, score
+from automix_search.training.fitness import check_model, settle_loss
+from automix_search.training.model_function import ModelFunction, call_model
+from automix_search.training.optimisation import Optimisation
+from automix_search.training.recipe import Recipe
+from automix_search.training.run import Run
+from automix_search.training.search_share import take_share
+from automix_search.training.seeding import GlobalRandom, Seeds
+from automix_search.validation import dump
+
+
+class ClassificationTrainer(AbstractTrainer):
+    """Trains an image classifier by a recipe.
+
+    After each epoch it yields `epoch` (how many are done), the objective's metric, `accuracy` and `nll` of the
+    validation split, `train_loss` and `lr`. A training that goes on from a checkpoint first yields its last epoch
+    again, so that no report is lost. A loss that is not finite ends the training, with NaN for the objective.
+
+    Args:
+        recipe: How to train.
+        splits: What to train on.
+        model: Makes a fresh model; None builds the recipe's.
+        metric: What the search optimises; None takes the recipe's objective.
+
+    Raises:
+        InputError: There is no model, or the metric says nothing about such data.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        splits: Splits,
+        *,
+        model: ModelFunction | None = None,
+        metric: NamedMetric | None = None,
+    ) -> None:
+        if model is None and recipe.model is None:
+            raise InputError("there is no model: name one in the recipe, or give a function that makes one")
+        self.recipe, self.splits, self.model, self.metric = recipe, splits, model, metric
+        self.settings, self.resources = recipe, recipe.resources
+        self.epochs, self.transform, self.baselines = recipe.epochs, recipe.transform, recipe.baselines
+        first = metric or resolve_metric(recipe.objective.metric)
+        first.check(num_classes=splits.info.num_classes, multi_label=splits.info.multi_label)
+        self.objective = Objective(first.name, first.direction)
+        others = [resolve_metric(name) for name in ("accuracy", "nll") if name != first.name]
+        self.metrics = (first, *others)
+
+    def train(self, assignment: Assignment) -> Iterator[Mapping[str, float]]:
+        random = GlobalRandom(Seeds.spread(assignment.seed).weights, torch.device(assignment.device))
+        with random.active():
+            run = self.prepare(assignment, random)
+            run.resume(assignment.checkpoint)
+        if run.epoch > 0:
+            yield run.metrics
+        while run.epoch < run.epochs:
+            with random.active():
+                loss = run.train_epoch()
+                run.metrics = {"epoch": run.epoch, "train_loss": loss, "lr": run.optimisation.rate}
+                run.metrics |= self.score(run, assignment) if math.isfinite(loss) else self.failed()
+                if math.isfinite(loss):
+                    run.keep(assignment.checkpoint, assignment.checkpoint_every_s)
+            yield run.metrics
+            if not math.isfinite(loss):
+                return
+
+    def prepare(self, assignment: Assignment, random: GlobalRandom) -> Run:
+        """A training before its first step; torch's global random state must be the training's own."""
+        device, seeds = torch.device(assignment.device), Seeds.spread(assignment.seed)
+        policy = self.settle(assignment.policy)
+        model = self.build_model().to(device)
+        if self.recipe.channels_last:
+            model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        generator = torch.Generator().manual_seed(seeds.augmentation)
+        augmenter = policy.build(
+            num_classes=self.splits.info.num_classes, input=self.images, model=model, generator=generator
+        )
+        optimisation = Optimisation(model, self.recipe, device, augmenter.param_groups())
+        if self.recipe.compile:
+            model.compile()
+        train, search = take_share(self.splits.train, augmenter.search_share, seeds.search_share)
+        return Run(
+            optimisation,
+            augmenter,
+            batches=self.batches(train, policy, device),
+            search_batches=None if search is None else self.batches(search, policy, device),
+            valid_batches=self.batches(self.splits.valid, policy, device, ENLARGE),
+            seeds=seeds,
+            random=random,
+            epochs=assignment.epochs,
+        )
+
+    def score(self, run: Run, assignment: Assignment) -> dict[str, float]:
+        """The metrics of the validation split, and after the last epoch those of the test split if asked for."""
+        found = self._evaluate(run, run.valid_batches)
+        if assignment.test and run.epoch == run.epochs:
+            batches = self.batches(self.splits.test, assignment.policy, run.optimisation.device, ENLARGE)
+            found |= {f"test_{name}": value for name, value in self._evaluate(run, batches).items()}
+        return found
+
+    def _evaluate(self, run: Run, batches: Batches) -> dict[str, float]:
+        optimisation = run.optimisation
+        logits, labels = predict(
+            optimisation.best_model, batches.epoch(None), run.augmenter.normalise, optimisation.autocast()
+        )
+        return score(logits, labels, self.metrics)
+
+    def failed(self) -> dict[str, float]:
+        """What stands for the metrics of a training that went astray."""
+        return {metric.name: math.nan for metric in self.metrics}
+
+    def build_model(self) -> nn.Module:
+        """A fresh model from torch's global random state, on the CPU, with the recipe's starting weights."""
+        info = self.splits.info
+        if self.model is not None:
+            model = call_model(self.model, channels=info.channels, num_classes=info.num_classes)
+        elif self.recipe.model is not None:
+            model = build_model(
+                self.recipe.model, channels=info.channels, size=info.size, num_classes=info.num_classes
+            )
+        if self.recipe.weights is not None:
+            load_weights(model, self.recipe.weights)
+        return model
+
+    @property
+    def images(self) -> ImageSpec:
+        """How the images look to an augmenter."""
+        info = self.splits.info
+        return ImageSpec(info.channels, info.size, info.mean, info.std)
+
+    def batches(self, split: Split, policy: Policy, device: torch.device, enlarge: int = 1) -> Batches:
+        """Batches of a split, `enlarge` times the recipe's size, read as the policy says."""
+        size, last = self.recipe.batch_size * enlarge, self.recipe.channels_last
+        return Batches(split, size, device, channels_last=last, load=policy.transform.load)
+
+    def settle(self, policy: Policy) -> Policy:
+        return settle_loss(policy, self.splits.info)
+
+    def with_settings(self, settings: Spec) -> Self:
+        if not isinstance(settings, Recipe):
+            raise InputError(f"the settings of this trainer are a recipe, not a {type(settings).__name__}")
+        if settings.data != self.recipe.data:
+            raise InputError(
+                "a space cannot change `trainer.data`: all trials of a search share one data set"
+            )
+        return type(self)(settings, self.splits, model=self.model, metric=self.metric)
+
+    def describe(self) -> dict[str, Any]:
+        with GlobalRandom(0, torch.device("cpu")).active():
+            parameters = sum(parameter.numel() for parameter in self.build_model().parameters())
+        model = getattr(self.model, "__qualname__", None) or (self.recipe.model and dump(self.recipe.model))
+        return {
+            "trainer": type(self).__name__,
+            "data": self.splits.describe(),
+            "model": model,
+            "parameters": parameters,
+            "recipe": dump(self.recipe),
+        }
+
+    def check(self) -> None:
+        """See that data, model, optimiser and base policy fit each other, before any training starts.
+
+        Raises:
+            InputError: They do not.
+        """
+        random = GlobalRandom(0, torch.device("cpu"))
+        with random.active():
+            run = self.prepare(Assignment(Policy(transform=self.transform), seed=0, epochs=1), random)
+            batch = next(iter(run.batches.epoch(None)))
+            check_model(run.optimisation.model, run.augmenter.normalise(batch.inputs[:2]), self.splits.info)
