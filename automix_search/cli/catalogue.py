@@ -104,7 +104,7 @@ def describe_type(position: Position) -> str:
 def _describe_items(arguments: tuple[Any, ...]) -> str:
     items = [describe_type(position_of(argument)) for argument in arguments if argument is not Ellipsis]
     if len(items) == 1:
-        return f"list of {items[0]}"
+        return f"list of {items[0]}s"
     return f"[{', '.join(items)}]"
 
 

@@ -49,4 +49,7 @@ def _print_table(findings: list[Finding]) -> None:
         if finding.mend:
             detail.append(f"\n→ {finding.mend}", style="bold")
         table.add_row(Text(finding.status, style=STYLES[finding.status]), finding.name, detail)
-    console().print(table)
+    out = console()
+    out.print(table)
+    failures = sum(finding.status == "fail" for finding in findings)
+    out.print(f"\n{failures or 'Nothing'} to mend before a search can run.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -65,18 +65,23 @@ def _print_entry(entry: Entry) -> None:
     out.print(Text(entry.summary))
     if entry.reference:
         out.print(Text(f"Source: {entry.reference}"))
-    if entry.fields:
-        table = Table(box=None, padding=(1, 2, 0, 0))
-        for column in ("field", "default", "search range", "limits"):
-            table.add_column(column, no_wrap=column == "field")
-        table.add_column("what it is", ratio=1)
-        for item in entry.fields:
-            table.add_row(*(Text(cell) for cell in _cells(item)))
-        out.print(table)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    for item in entry.fields:
+        table.add_row("", "")
+        told = f"{_facts(item)}\n{item.description}".strip()
+        table.add_row(Text(f"  {item.name}", style="bold"), Text(told))
+    out.print(table)
     out.print()
 
 
-def _cells(item: FieldEntry) -> tuple[str, ...]:
-    default = "required" if item.required else json.dumps(item.default).replace('"', "")
-    what = f"{item.type}. {item.description}" if item.description else item.type
-    return item.name, default, item.range, item.limits, what
+def _facts(item: FieldEntry) -> str:
+    """Type, default, limits and search range: `float, default 1, >= 0; searched: 0.1 to 4, log`."""
+    facts = [item.type, "required" if item.required else f"default {_spell(item.default)}"]
+    if item.limits:
+        facts.append(item.limits)
+    return ", ".join(facts) + (f"; searched: {item.range}" if item.range else "")
+
+
+def _spell(default: Any) -> str:
+    return f"{default:g}" if isinstance(default, float) else json.dumps(default).replace('"', "")
