@@ -7,7 +7,7 @@ one mapping (which a method may compare with each other) the one low and the oth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -39,6 +39,30 @@ class Corner:
         ]
         said += [f"every range is at its {self.extreme}"] if self.extreme else []
         return f" (when {' and '.join(said)})" if said else ""
+
+
+def findings(tree: HoledTree, refusals: Callable[[Point], Sequence[str]]) -> list[str]:
+    """What is said of the corners of a holed tree, one sentence for each place.
+
+    Args:
+        tree: A holed tree.
+        refusals: Sentences, each beginning with a place and a colon, that say what is wrong with a point.
+    """
+    first, *others = corners(tree)
+    always = refusals(first.point)
+    found: dict[str, str] = {}
+    tried = {tuple(first.point.items())}
+    for corner in others:
+        key = tuple(corner.point.items())
+        for line in refusals(corner.point) if key not in tried else ():
+            if line not in always:
+                found.setdefault(_place(line), line + corner.reason)
+        tried.add(key)
+    return list(({_place(line): line for line in always} | found).values())
+
+
+def _place(line: str) -> str:
+    return line.partition(": ")[0]
 
 
 def corners(tree: HoledTree) -> Iterator[Corner]:

@@ -13,7 +13,7 @@ from automix_search.families import Spec
 from automix_search.policy import Policy
 from automix_search.policy.schema import FORMAT
 from automix_search.ranges import Choice, Range, Scalar
-from automix_search.spaces.corners import corners
+from automix_search.spaces.corners import findings
 from automix_search.spaces.filling import answers, fill, merge
 from automix_search.spaces.grid import Point, grid, grid_size
 from automix_search.spaces.holes import Hole, HoledTree, Suggester, holes_of
@@ -158,22 +158,16 @@ class Space:
         Raises:
             InputError: One line for each finding: file, line, path, value, and what is allowed.
         """
-        found: dict[str, str] = {}
-        checked: set[tuple[tuple[str, Scalar], ...]] = set()
-        for corner in corners(self._holed):
-            key = tuple(corner.point.items())
-            if key in checked:
-                continue
-            checked.add(key)
-            try:
-                self.fill(corner.point)
-            except InputError as error:
-                for line in str(error).splitlines():
-                    found.setdefault(line, corner.reason)
-            if found and len(checked) == 1:
-                break
+        found = findings(self._holed, self._refusals)
         if found:
-            raise InputError("\n".join(line + reason for line, reason in found.items()))
+            raise InputError("\n".join(found))
+
+    def _refusals(self, point: Point) -> list[str]:
+        try:
+            self.fill(point)
+        except InputError as error:
+            return str(error).splitlines()
+        return []
 
 
 def _parameter(hole: Hole, context: Sequence[tuple[str, Scalar]]) -> Parameter:
