@@ -72,9 +72,10 @@ class TransformContract:
     def test_same_seed_same_result_and_nothing_but_the_seed(self, transform: AbstractBatchTransform) -> None:
         images = some_images((32, 3, 9, 14), torch.uint8)
         state = torch.get_rng_state()
-        first = transform(images, 0.5, seeded(3))
-        assert torch.equal(torch.get_rng_state(), state)
-        assert torch.equal(transform(images, 0.5, seeded(3)), first)
+        for variant in (transform, transform.model_copy(update={"probability": 0.5})):
+            first = variant(images, 0.5, seeded(3))
+            assert torch.equal(torch.get_rng_state(), state)
+            assert torch.equal(variant(images, 0.5, seeded(3)), first)
 
     def test_draws_go_on_from_batch_to_batch(self, transform: AbstractBatchTransform) -> None:
         images, random = some_images((32, 3, 9, 14), torch.uint8), seeded()

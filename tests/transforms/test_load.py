@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import pickle
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from automix_search.documents import Document
 from automix_search.errors import InputError
 from automix_search.families import kind_of
 from automix_search.policy import Policy, read_policy
-from automix_search.transforms import LOAD_TRANSFORMS, AbstractLoadTransform, LoadStage, stage_size
+from automix_search.transforms import (
+    LOAD_TRANSFORMS,
+    AbstractLoadTransform,
+    LoadStage,
+    PictureFunction,
+    stage_size,
+)
 from automix_search.transforms.resize import Resize, ResizedCrop
 
 
@@ -93,6 +100,19 @@ def test_resize_is_the_same_in_training_and_evaluation() -> None:
     assert resize.build(True)(noise(40, 30)) == resize.build(False)(noise(40, 30))
 
 
+class Mirrored(AbstractLoadTransform):
+    """A transform that keeps the size of what it gets."""
+
+    kind: Literal["mirrored"] = "mirrored"
+
+    @property
+    def output_size(self) -> None:
+        return None
+
+    def build(self, train: bool) -> PictureFunction:
+        return ImageOps.mirror
+
+
 class TestStage:
     def test_transforms_come_one_after_the_other(self) -> None:
         stage = (ResizedCrop(size=16), Resize(height=12, width=20))
@@ -101,8 +121,10 @@ class TestStage:
         assert (out.height, out.width) == (12, 20)
 
     def test_without_one_size_at_its_end(self) -> None:
-        with pytest.raises(InputError, match="must end in a transform to one size"):
-            stage_size(())
+        for stage in ((), (Mirrored(),)):
+            with pytest.raises(InputError, match="must end in a transform to one size"):
+                stage_size(stage)
+        assert stage_size((Mirrored(), Resize(height=12, width=20))) == (12, 20)
 
 
 def policy_with(transform: dict[str, object]) -> Policy:

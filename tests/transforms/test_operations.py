@@ -16,7 +16,9 @@ from automix_search.testing.transforms import some_images
 from automix_search.transforms.operations import (
     LEVELS,
     OPERATIONS,
+    RECOLOURS,
     WARPS,
+    Recolour,
     Strongest,
     Warp,
     apply_operations,
@@ -97,6 +99,15 @@ def test_as_torchvision(
     if isinstance(OPERATIONS[position], Warp):
         differs &= ~near_ties(WARPS[position], magnitudes, size)
     assert not differs.any()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32], ids=str)
+@pytest.mark.parametrize("operation", RECOLOURS, ids=lambda operation: operation.name)
+def test_colours_are_not_written_to(operation: Recolour, dtype: torch.dtype) -> None:
+    images = some_images((LEVELS, 3, 8, 11), dtype)
+    before = images.clone()
+    operation.apply(images, operation.magnitudes(WIDE))
+    assert torch.equal(images, before)
 
 
 def test_ties_are_rare() -> None:
