@@ -102,3 +102,11 @@ def test_a_preset_is_copied_changed_and_valid(installed, user):
     cli(installed, user, "presets", "copy", "quick", "-o", "mine.yaml")
     assert (user / "mine.yaml").read_text() == (ROOT / "search_spaces" / "quick.yaml").read_text()
     assert cli(installed, user, "validate", "mine.yaml").startswith("mine.yaml is a search space")
+
+
+def test_a_search_through_ray_beside_decoys(installed, user):
+    small = ("--trials", 2, "--epochs", 1, "--runs-dir", "runs", "--name", "demo")
+    cli(installed, user, "launch", "--cluster", "local", *small)
+    assert cli(installed, user, "validate", "runs/demo/policy.yaml").startswith(
+        "runs/demo/policy.yaml is a policy"
+    )

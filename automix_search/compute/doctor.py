@@ -19,6 +19,7 @@ from packaging.specifiers import SpecifierSet
 from automix_search.compute.cores import usable_cores
 
 DISTRIBUTION = "automix-search"
+NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 GIB = 2**30
 LOW_DISK, NO_DISK = 5 * GIB, GIB // 2
 LOW_SHARED_MEMORY = 1 * GIB
@@ -99,7 +100,7 @@ def devices() -> Finding:
         found = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
         names = (f"{device.name} with {device.total_memory / GIB:.0f} GiB" for device in found)
         return Finding("devices", "ok", f"CUDA: {', '.join(names)}")
-    if Path("/proc/driver/nvidia/version").exists():
+    if NVIDIA_DRIVER.exists():
         mend = "install a CUDA build of torch that fits the driver: https://pytorch.org/get-started/locally"
         detail = f"an NVIDIA driver is here, but torch {torch.__version__} sees no GPU"
         return Finding("devices", "warn", detail, mend)

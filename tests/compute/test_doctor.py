@@ -9,12 +9,14 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+import torch
 from packaging.requirements import Requirement
 
 from automix_search.compute import doctor
 from automix_search.compute.cores import container_cores, usable_cores
 
 Usage = namedtuple("Usage", "total used free")
+Card = namedtuple("Card", "name total_memory")
 
 
 def with_space(monkeypatch, total, free):
@@ -52,6 +54,26 @@ def test_a_torch_that_cannot_be_imported(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     finding = doctor.devices()
     assert (finding.status, finding.mend) == ("fail", "pip install --force-reinstall torch")
+
+
+def test_gpus_are_told_with_their_memory(monkeypatch):
+    card = Card("Card 9", 24 * doctor.GIB)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: card)
+    finding = doctor.devices()
+    assert (finding.status, finding.detail) == ("ok", "CUDA: Card 9 with 24 GiB, Card 9 with 24 GiB")
+
+
+@pytest.mark.parametrize(("driver", "status"), [(True, "warn"), (False, "ok")])
+def test_a_driver_that_torch_cannot_use(monkeypatch, tmp_path, driver, status):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(doctor, "NVIDIA_DRIVER", tmp_path / "version")
+    if driver:
+        (tmp_path / "version").touch()
+    finding = doctor.devices()
+    assert finding.status == status
+    assert ("CUDA build of torch" in finding.mend) == driver
 
 
 @pytest.mark.parametrize(
