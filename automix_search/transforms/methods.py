@@ -8,6 +8,7 @@ from automix_search.families import Family
 from automix_search.transforms.affine import Affine
 from automix_search.transforms.base import AbstractBatchTransform
 from automix_search.transforms.crop import RandomCrop
+from automix_search.transforms.cutout import Cutout
 from automix_search.transforms.flip import HorizontalFlip
 from automix_search.transforms.load import AbstractLoadTransform
 from automix_search.transforms.random_augment import RandAugment
@@ -17,7 +18,7 @@ from automix_search.transforms.trivial_augment import TrivialAugment
 BATCH_TRANSFORMS = Family(
     "batch transform",
     AbstractBatchTransform,
-    (RandomCrop, HorizontalFlip, Affine, RandAugment, TrivialAugment),
+    (RandomCrop, HorizontalFlip, Affine, RandAugment, TrivialAugment, Cutout),
 )
 LOAD_TRANSFORMS = Family("load transform", AbstractLoadTransform, (ResizedCrop, Resize))
 
