@@ -72,9 +72,9 @@ def parse_yaml(text: str, source: str) -> Document:
     Raises:
         InputError: Not YAML, a duplicate key, or a tag that would build an object; with file and line.
     """
-    loader = _Loader(text)
     lines: dict[Place, int] = {}
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         tree = None if node is None else _construct(loader, node, (), lines, source)
     except yaml.MarkedYAMLError as error:
@@ -83,8 +83,8 @@ def parse_yaml(text: str, source: str) -> Document:
         raise InputError(f"{place} is not YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise InputError(f"{source} is not YAML: {str(error).splitlines()[0]}") from None
-    finally:
-        loader.dispose()
+    except RecursionError:
+        raise InputError(f"{source} is nested too deeply, or holds itself") from None
     return Document(tree, source, lines)
 
 

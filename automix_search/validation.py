@@ -83,6 +83,10 @@ def _sentence(model: type[Spec], document: Document, detail: ErrorDetails, metho
         return f"{document.where(place)}: `{value}` is not allowed{hint} allowed: {allowed}"
     if kind in ("value_error", "assertion_error", "not_a_mapping"):
         return f"{document.where(place)}: {detail['msg'].removeprefix('Value error, ')}"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"{document.where(place)}: must be a mapping, but got {describe(value)}"
+    if kind in ("tuple_type", "list_type"):
+        return f"{document.where(place)}: must be a list, but got {describe(value)}"
     message = detail["msg"].replace("Input should be", "must be")
     return f"{document.where(place)}: {message[0].lower()}{message[1:]}, but got {describe(value)}"
 
