@@ -11,7 +11,7 @@ from automix_search.training.base import AbstractTrainer
 class InProcess:
     """Runs every training in this process; breakpoints and tracebacks work as in a script."""
 
-    workers = 1
+    workers: int | None = 1
 
     def __init__(self, place: Place) -> None:
         self.place = place

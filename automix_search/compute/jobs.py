@@ -87,8 +87,8 @@ class JobSource(Protocol):
 class Executor(Protocol):
     """Runs the trainings of a search."""
 
-    workers: int
-    """How many trainings run at once."""
+    workers: int | None
+    """How many trainings run at once; None where only the cluster knows."""
 
     def run(self, trainer: AbstractTrainer, source: JobSource) -> None:
         """Run jobs until the source is finished."""

@@ -12,11 +12,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from automix_search.compute.jobs import Failure, Job, JobSource, Place, perform
 from automix_search.training.base import AbstractTrainer
+from automix_search.training.custom import user_modules
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -58,23 +58,34 @@ class RayTune:
 
     Args:
         place: Device, threads and checkpoints of a training.
-        workers: How many trainings run at once.
+        workers: How many trainings run at once; None means as many as the cluster holds.
         resources: What each of them gets.
         address: A running cluster's address; None starts one on this machine for the time of the search.
         dashboard: Whether a cluster started here gets Ray's dashboard.
+        object_store_gb: Shared memory of a cluster started here, in gigabytes; None leaves it to Ray.
     """
 
     def __init__(
-        self, place: Place, workers: int, resources: RayResources, address: str | None = None, dashboard: bool = False
+        self,
+        place: Place,
+        workers: int | None,
+        resources: RayResources,
+        *,
+        address: str | None = None,
+        dashboard: bool = False,
+        object_store_gb: float | None = None,
     ) -> None:
         self.place = place
         self.workers = workers
+        self.object_store_gb = object_store_gb
         self.resources = resources
         self.address = address
         self.dashboard = dashboard
 
     def run(self, trainer: AbstractTrainer, source: JobSource) -> None:
         """Run jobs until the source is finished."""
+        for module in user_modules():
+            ray.cloudpickle.register_pickle_by_value(module)
         state = tempfile.mkdtemp(prefix="automix-search-ray-")
         self._connect()
         try:
@@ -90,15 +101,16 @@ class RayTune:
             return
         gpus = torch.cuda.device_count() if self.resources.gpus else 0
         ray.init(
-            num_cpus=max(1, round(self.workers * self.resources.cpus)),
+            num_cpus=max(1, round((self.workers or 1) * self.resources.cpus)),
             num_gpus=gpus,
             include_dashboard=self.dashboard,
+            object_store_memory=None if self.object_store_gb is None else int(self.object_store_gb * 2**30),
             **quiet,
         )
 
 
 def _bridge_run(trainer: AbstractTrainer, source: JobSource, executor: RayTune, state: str) -> None:
-    bridge = _Bridge(source, executor.workers)
+    bridge = _Bridge(source, executor.workers or _fitting(executor.resources))
     resources = {"cpu": executor.resources.cpus, "gpu": executor.resources.gpus}
     worker = tune.with_parameters(_Worker, trainer=trainer, place=executor.place)
     tuner = tune.Tuner(
@@ -122,6 +134,14 @@ def _bridge_run(trainer: AbstractTrainer, source: JobSource, executor: RayTune, 
     tuner.fit()
     if bridge.error is not None:
         raise bridge.error
+
+
+def _fitting(resources: RayResources) -> int:
+    """How many trainings the connected cluster holds at once."""
+    has = ray.cluster_resources()
+    fits = [has.get("CPU", 0) / resources.cpus] if resources.cpus else []
+    fits += [has.get("GPU", 0) / resources.gpus] if resources.gpus else []
+    return max(1, int(min(fits))) if fits else 1
 
 
 class _Worker(tune.Trainable):  # type: ignore[misc]
@@ -237,8 +257,3 @@ class _JobScheduler(FIFOScheduler):  # type: ignore[misc]
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         stop = self._bridge.stops(trial.trial_id, result)
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
-
-
-def checkpoint_folder(run: Path) -> Path:
-    """Where the trainings of a run keep their checkpoints; on a cluster it must be on a shared file system."""
-    return run / "trials"

@@ -1,0 +1,212 @@
+"""The Python interface: search, go on with a search, look at what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from automix_search.compute.executors import executor_of
+from automix_search.documents import Document, read_yaml, to_yaml, write_atomically
+from automix_search.errors import InputError
+from automix_search.launch import Launch, LaunchConfig, read_launch, resolve, seconds
+from automix_search.metrics import Metric
+from automix_search.policy import Policy, save_policy
+from automix_search.spaces import Space, read_space, space_of
+from automix_search.training.base import AbstractTrainer, Objective
+from automix_search.training.factory import trainer_from_objects, trainer_from_recipe
+from automix_search.training.recipe import Recipe
+from automix_search.tuning.driver import Observer
+from automix_search.tuning.leaderboard import Row, leaderboard
+from automix_search.tuning.ledger import read_records
+from automix_search.tuning.run_folder import RunFolder, create_run
+from automix_search.tuning.search import conduct
+from automix_search.tuning.winner import exported
+from automix_search.validation import dump, validate
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What came out of a search.
+
+    Attributes:
+        run: The run folder.
+        objective: What was optimised.
+        rows: The leaderboard, best first.
+        about: What the trainer says of data, model and recipe.
+        methods: Classes of the user's own.
+    """
+
+    run: RunFolder
+    objective: Objective
+    rows: Sequence[Row]
+    about: Mapping[str, Any]
+    methods: tuple[type, ...] = ()
+
+    @property
+    def best_policy(self) -> Policy:
+        """The winner, with its provenance; a baseline where searching brought nothing better."""
+        return self.policy(1)
+
+    def policy(self, rank: int) -> Policy:
+        """The policy at a place of the leaderboard, 1 being the best.
+
+        Raises:
+            InputError: There is no such place.
+        """
+        if not 1 <= rank <= len(self.rows):
+            raise InputError(f"`rank` must lie in 1 to {len(self.rows)}, but got {rank}")
+        row = self.rows[rank - 1]
+        return exported(row, self.rows, self.objective.metric, self.run.name, self.about, self.methods)
+
+    def leaderboard(self) -> list[Row]:
+        """All candidates, best first, the baselines among them."""
+        return list(self.rows)
+
+    def export(self, path: Path | str, rank: int = 1) -> None:
+        """Write a policy as YAML, ready for `load_policy`."""
+        save_policy(self.policy(rank), path)
+
+
+def search(
+    *,
+    space: str | Path | Mapping[str, Any] | Space | Policy = "quick",
+    trainer: str | Path | Mapping[str, Any] | Recipe | AbstractTrainer | None = None,
+    model: Callable[..., Any] | None = None,
+    data: Sequence[Any] | None = None,
+    metric: str | Metric | None = None,
+    direction: Literal["max", "min"] | None = None,
+    cluster: str | Path | Mapping[str, Any] = "local",
+    trials: int = 24,
+    time_budget: str | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    sampler: str = "tpe",
+    scheduler: str | Mapping[str, Any] = "none",
+    name: str | None = None,
+    runs_dir: str | Path = "runs",
+    methods: Sequence[type] = (),
+    settings: Mapping[str, Any] | None = None,
+    observers: Sequence[Observer] = (),
+) -> SearchResult:
+    """Search the best augmentation policy, confirm it against the baselines, and return it.
+
+    Args:
+        space: What is searched: the name or file of a space, its tree, or a policy.
+        trainer: How one trial is trained: the name or file of a recipe, its tree, or a trainer object.
+        model: A function that makes your model: `model()`, or with `num_classes` and `in_chans` if it takes them.
+        data: Your own (train, valid, test) torch data sets, or pairs of arrays.
+        metric: What is optimised, where not the recipe's: a name, or a function of logits `N x K` and labels.
+        direction: Which way the metric is better; needed for a function that is better when smaller.
+        cluster: Where trials run; "debug" runs them in this process.
+        trials: How many points of the space to try.
+        time_budget: No trial starts after this time, such as "30m".
+        epochs: Length of every training; None leaves it to the trainer.
+        seed: Of everything random.
+        sampler: tpe, random, gp, cmaes, grid, or `package.module:Name`.
+        scheduler: Early stopping: none, asha, median, or a mapping with its fields.
+        name: Name of the run.
+        runs_dir: Folder of all runs.
+        methods: Mixing methods, transforms or losses of your own that the space names.
+        settings: More fields of the launch file, such as {"confirm": {"seeds": 5}}.
+        observers: Who looks on.
+
+    Raises:
+        InputError: Something given is wrong; nothing was started.
+        SearchError: Every training fails.
+    """
+    tree = {
+        "space": _plain(space),
+        "trainer": None if _is_object(trainer, model, data, metric) else _plain(trainer or "digits-cnn"),
+        "cluster": _plain(cluster),
+        "trials": trials,
+        "time_budget": time_budget,
+        "epochs": epochs,
+        "seed": seed,
+        "sampler": sampler,
+        "scheduler": _plain(scheduler),
+        "name": name,
+        "runs_dir": str(runs_dir),
+        **(settings or {}),
+    }
+    config = validate(LaunchConfig, Document(tree, "search()"))
+    made = _trainer(trainer, model, data, metric, direction)
+    launch = resolve(config, space=_space(space, made, methods), trainer=made, methods=methods)
+    return start(launch, observers)
+
+
+def start(launch: Launch, observers: Sequence[Observer] = ()) -> SearchResult:
+    """Make the run folder of a launch and run its search to the end."""
+    config = launch.config
+    run = create_run(Path(config.runs_dir), config.name or "run")
+    with run:
+        write_atomically(run.launch, to_yaml(dump(config)))
+        return _conduct(run, launch, observers, resume=False)
+
+
+def resume(run: RunFolder, *, more_trials: int = 0, observers: Sequence[Observer] = ()) -> SearchResult:
+    """Go on with a search where it stopped; code of the user's own that its launch.yaml names is run again.
+
+    Args:
+        run: Its folder.
+        more_trials: Trials beside those that it was launched for.
+        observers: Who looks on.
+
+    Raises:
+        InputError: It is running, its data has changed, or its launch file is damaged.
+    """
+    config = read_launch(read_yaml(run.launch))
+    if more_trials:
+        config = config.model_copy(update={"trials": config.trials + more_trials})
+    launch = resolve(config)
+    with run:
+        write_atomically(run.launch, to_yaml(dump(launch.config)))
+        return _conduct(run, launch, observers, resume=True)
+
+
+def _conduct(run: RunFolder, launch: Launch, observers: Sequence[Observer], *, resume: bool) -> SearchResult:
+    plan = launch.plan
+    every_s = 0.0 if launch.config.checkpoint_every == "0s" else seconds(launch.config.checkpoint_every)
+    executor = executor_of(launch.profile, plan.trainer.resources, run.trials.absolute(), every_s)
+    rows = conduct(run, plan, executor, observers, resume=resume)
+    return SearchResult(run, plan.trainer.objective, rows, plan.trainer.describe(), plan.methods)
+
+
+def open_run(run: RunFolder) -> SearchResult:
+    """What a search has found so far; it may be running. No code of the user's own is run.
+
+    Raises:
+        InputError: Its ledger is damaged.
+    """
+    records = read_records(run.ledger)
+    environment = run.read_environment()
+    objective = Objective(**environment["objective"])
+    return SearchResult(run, objective, leaderboard(records, objective), environment["about"])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value if isinstance(value, str) else None
+
+
+def _is_object(trainer: object, *others: object) -> bool:
+    return isinstance(trainer, AbstractTrainer | Recipe) or any(item is not None for item in others)
+
+
+def _trainer(trainer: Any, model: Any, data: Any, metric: Any, direction: Any) -> AbstractTrainer | None:
+    if isinstance(trainer, AbstractTrainer):
+        return trainer
+    if model is None and data is None and metric is None:
+        return trainer_from_recipe(trainer) if isinstance(trainer, Recipe) else None
+    recipe = trainer if isinstance(trainer, Recipe) else None
+    return trainer_from_objects(model, data, metric=metric, direction=direction, recipe=recipe)
+
+
+def _space(space: Any, trainer: AbstractTrainer | None, methods: Sequence[type]) -> Space | None:
+    if isinstance(space, Space):
+        return space
+    return space_of(space) if isinstance(space, Policy) else None

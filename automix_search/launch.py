@@ -1,0 +1,254 @@
+"""What to search, how, where and how long: the launch file, and everything it names."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, JsonValue, field_validator
+
+from automix_search.compute.profiles import AbstractProfile, load_profile
+from automix_search.documents import Document, Tree
+from automix_search.errors import InputError
+from automix_search.families import Spec
+from automix_search.presets import find_preset
+from automix_search.spaces import Space, read_space
+from automix_search.training.base import AbstractTrainer
+from automix_search.training.custom import load_class, load_trainer
+from automix_search.training.factory import trainer_from_recipe
+from automix_search.tuning.baselines import baselines_of
+from automix_search.tuning.samplers import sampler_factory
+from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.stopping import NoStopping, Stopping
+from automix_search.validation import check_format, dump, validate
+
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(text: str) -> float:
+    """Seconds of `90s`, `30m`, `2h`, `1h30m` or `1d`.
+
+    Raises:
+        ValueError: Not such a time, or none at all.
+    """
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text.strip())
+    if not parts or "".join(number + unit for number, unit in parts) != text.strip():
+        raise ValueError(f"a time is written like 90s, 30m, 2h or 1h30m, not `{text}`")
+    total = sum(float(number) * UNITS_S[unit] for number, unit in parts)
+    if total <= 0:
+        raise ValueError("a time must be above 0")
+    return total
+
+
+def _by_name(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+class Confirm(Spec):
+    """How the winner is confirmed."""
+
+    finalists: int = Field(3, ge=0, description="How many of the best trials are trained again; 0 confirms nothing.")
+    seeds: int = Field(3, ge=1, description="On how many fresh seeds, the same for all.")
+
+
+class LaunchConfig(Spec):
+    """A launch file: `space`, `trainer` and `cluster` are names of presets, files, or the mappings themselves."""
+
+    format: Literal["automix-search/launch/1"] = "automix-search/launch/1"
+    space: str | dict[str, JsonValue] | None = Field("quick", description="What is searched.")
+    trainer: str | dict[str, JsonValue] | None = Field(
+        "digits-cnn", description="How one trial is trained; also `file.py:Class` or `package.module:Class`."
+    )
+    cluster: str | dict[str, JsonValue] = Field("local", description="Where trials run.")
+    trials: int = Field(24, ge=1, description="How many points of the space to try.")
+    time_budget: str | None = Field(None, description="No trial starts after this time, such as 30m or 2h.")
+    epochs: int | None = Field(None, ge=1, description="Length of every training; null leaves it to the trainer.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Of the sampler and of every training of the search.")
+    sampler: str = Field("tpe", description="tpe, random, gp, cmaes, grid, or package.module:Name.")
+    grid_points: int = Field(3, ge=1, description="Values tried of each range by the sampler `grid`.")
+    scheduler: Annotated[Stopping, BeforeValidator(_by_name, json_schema_input_type=str | Stopping)] = NoStopping()
+    confirm: Confirm = Confirm()
+    retries: int = Field(1, ge=0, description="How often a failed training is tried again.")
+    checkpoint_every: str = Field("60s", description="Shortest time between two checkpoints of a training.")
+    methods: tuple[str, ...] = Field((), description="Methods of your own: file.py:Class or package.module:Class.")
+    name: str | None = Field(None, description="Name of the run; null makes one.")
+    runs_dir: str = Field("runs", description="Folder of all runs.")
+    set: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Changes to what is named: {trainer.epochs: 3, cluster.workers: 1}."
+    )
+
+    @field_validator("time_budget", "checkpoint_every")
+    @classmethod
+    def _is_a_time(cls, value: str | None) -> str | None:
+        if value is not None and value != "0s":
+            seconds(value)
+        return value
+
+    @field_validator("sampler")
+    @classmethod
+    def _is_a_sampler(cls, value: str) -> str:
+        try:
+            sampler_factory(value)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("set")
+    @classmethod
+    def _changes_what_is_named(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        for path in value:
+            if path.split(".")[0] not in ("space", "trainer", "cluster") or "." not in path:
+                raise ValueError(f"`{path}` must begin with `space.`, `trainer.` or `cluster.`")
+        return value
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A launch with everything read, checked, and ready to start.
+
+    Attributes:
+        config: What was asked for, names replaced by what they stand for: enough to start or resume the search again.
+        plan: What to do.
+        profile: Where to do it.
+        origins: Where space, trainer and cluster were found, for the printed plan.
+    """
+
+    config: LaunchConfig
+    plan: SearchPlan
+    profile: AbstractProfile
+    origins: Mapping[str, str]
+
+
+def read_launch(document: Document) -> LaunchConfig:
+    """Read a launch file.
+
+    Raises:
+        InputError: It is not one, or something in it is wrong.
+    """
+    check_format(document, "launch")
+    return validate(LaunchConfig, document)
+
+
+def resolve(
+    config: LaunchConfig,
+    *,
+    space: Space | None = None,
+    trainer: AbstractTrainer | None = None,
+    methods: Sequence[type] = (),
+) -> Launch:
+    """Read and check everything that a launch names, before anything starts.
+
+    Args:
+        config: The launch.
+        space: Takes the place of the one that `config` names.
+        trainer: Takes the place of the one that `config` names.
+        methods: Classes of the user's own, beside those that `config` names.
+
+    Raises:
+        InputError: Something does not exist, is wrong, or does not fit the rest.
+    """
+    own = (*methods, *(load_class(address, Spec) for address in config.methods))  # type: ignore[type-abstract]
+    profile_document = _named(config, "cluster")
+    profile = load_profile(profile_document)
+    trainer_source = "Python objects" if trainer is not None else ""
+    if trainer is None:
+        trainer, trainer_source = _trainer(config)
+    space_document = Document(None, "the `space` argument")
+    if space is None:
+        space_document = _named(config, "space")
+        check_format(space_document, "space")
+        space = read_space(space_document, base=trainer.transform, settings=trainer.settings, methods=own)
+    plan = SearchPlan(
+        space=space,
+        trainer=trainer,
+        baselines={name: trainer.settle(policy) for name, policy in baselines_of(trainer).items()},
+        trials=config.trials,
+        seed=config.seed,
+        epochs=config.epochs,
+        sampler=config.sampler,
+        grid_points=config.grid_points,
+        stopping=config.scheduler,
+        finalists=config.confirm.finalists,
+        confirm_seeds=config.confirm.seeds,
+        retries=config.retries,
+        time_budget_s=None if config.time_budget is None else seconds(config.time_budget),
+        methods=own,
+    )
+    origins = {"space": space_document.source, "trainer": trainer_source, "cluster": profile_document.source}
+    return Launch(_written_out(config, plan, profile), plan, profile, origins)
+
+
+def _trainer(config: LaunchConfig) -> tuple[AbstractTrainer, str]:
+    if isinstance(config.trainer, str) and ":" in config.trainer:
+        _refuse_changes(config, config.trainer)
+        return load_trainer(config.trainer), config.trainer
+    if config.trainer is None:
+        raise InputError(
+            "this search was started from Python with objects of its own, which no file can hold; "
+            "go on with it there: search(..., resume=True)"
+        )
+    document = _named(config, "trainer")
+    return trainer_from_recipe(document), document.source
+
+
+def _refuse_changes(config: LaunchConfig, address: str) -> None:
+    changed = [path for path in config.set if path.startswith("trainer.")]
+    if changed:
+        raise InputError(f"`{changed[0]}` cannot be set: {address} is code, not a recipe")
+
+
+def _named(config: LaunchConfig, kind: Literal["space", "trainer", "cluster"]) -> Document:
+    """The document that a launch names, with the launch's changes made."""
+    value = getattr(config, kind)
+    document = find_preset(kind, value).document() if isinstance(value, str) else Document(value, f"the {kind}")
+    changes = {path: new for path, new in config.set.items() if path.split(".")[0] == kind}
+    tree = document.tree
+    for path, new in changes.items():
+        tree = with_change(tree, path.split(".")[1:], new, path)
+    return Document(tree, document.source, document.lines)
+
+
+def with_change(tree: Tree, path: Sequence[str], value: Tree, whole: str) -> Tree:
+    """A copy of a tree with the value at `path` replaced; a mapping that is not there yet is made.
+
+    Raises:
+        InputError: The path leads through something that is neither a mapping nor a list.
+    """
+    if not path:
+        return value
+    head, rest = path[0], path[1:]
+    if isinstance(tree, Mapping) or tree is None:
+        tree = tree or {}
+        return {**tree, head: with_change(tree.get(head), rest, value, whole)}
+    if isinstance(tree, list) and head.isdigit() and int(head) < len(tree):
+        place = int(head)
+        return [*tree[:place], with_change(tree[place], rest, value, whole), *tree[place + 1 :]]
+    raise InputError(f"`{whole}` cannot be set: there is nothing called `{head}`")
+
+
+def _written_out(config: LaunchConfig, plan: SearchPlan, profile: AbstractProfile) -> LaunchConfig:
+    recipe = plan.trainer.settings
+    trainer: Any = dump(recipe) if recipe is not None else _absolute(config.trainer)
+    if config.trainer is None:
+        trainer = None
+    space = {key: value for key, value in plan.space.tree.items()}
+    changes = {
+        "space": space,
+        "trainer": trainer,
+        "cluster": dump(profile),
+        "methods": tuple(_absolute(address) for address in config.methods),
+        "name": config.name or time.strftime("run-%Y%m%d-%H%M%S"),
+        "set": {},
+    }
+    return LaunchConfig.model_validate({**dump(config), **changes})
+
+
+def _absolute(address: Any) -> Any:
+    if not isinstance(address, str) or ".py:" not in address:
+        return address
+    file, _, name = address.rpartition(":")
+    return f"{Path(file).absolute()}:{name}"

@@ -1,0 +1,240 @@
+"""The driver: takes jobs from the stages, keeps the ledger, and decides what becomes of every training."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from automix_search.compute.jobs import Failure, Job
+from automix_search.errors import InputError, SearchError
+from automix_search.policy import Policy
+from automix_search.training.base import AbstractTrainer, Objective
+from automix_search.tuning.ledger import Ledger, Record, State
+from automix_search.tuning.stages import AbstractStage
+from automix_search.validation import dump
+
+Event = Mapping[str, Any]
+
+
+class Observer(Protocol):
+    """Looks on: a live view, or what keeps policy.yaml the best so far."""
+
+    def noticed(self, event: Event, records: Mapping[str, Record]) -> None:
+        """Called after each event, when the records are up to date with it."""
+
+
+@dataclass
+class _Running:
+    job: Job
+    since: float
+    epoch: int = 0
+    value: float = math.nan
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+class Driver:
+    """The job source of a search.
+
+    Args:
+        stages: In order; a stage that waits starts when all before it are over.
+        ledger: Where every event goes.
+        objective: What is optimised.
+        retries: How often a failed training is tried again.
+        deadline: Time (`time.time()`) after which no trial starts and running trials end; None for no limit. Baselines
+            and the confirmation are not limited: without them the search would have no answer.
+        observers: Who looks on.
+    """
+
+    FAILURES_BEFORE_GIVING_UP = 5
+    """So many different trainings failing, and none ending well, end the search."""
+
+    def __init__(
+        self,
+        stages: Sequence[AbstractStage],
+        ledger: Ledger,
+        objective: Objective,
+        *,
+        retries: int = 1,
+        deadline: float | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self._stages = stages
+        self._ledger = ledger
+        self._objective = objective
+        self._retries = retries
+        self._deadline = deadline
+        self._observers = observers
+        self._again: deque[Job] = deque()
+        self._running: dict[str, _Running] = {}
+        self._exhausted = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is running and nothing more will come."""
+        return self._exhausted and not self._running and not self._again
+
+    def restore(self, trainer: AbstractTrainer, methods: Sequence[type]) -> None:
+        """Take up a search that an earlier process left: unfinished jobs are proposed again, finished ones never."""
+        for stage in self._stages:
+            stage.restore(self._ledger.records)
+        for record in self._ledger.records.values():
+            if not record.ended:
+                self._again.append(job_of(record, trainer, methods))
+
+    def next_job(self) -> Job | None:
+        """The next training to start; None when there is nothing to start now."""
+        job = self._again.popleft() if self._again else self._propose()
+        if job is not None:
+            self._running[job.name] = _Running(job, time.time())
+            self._write("asked", **asked(job))
+        return job
+
+    def _propose(self) -> Job | None:
+        for stage in self._stages:
+            if stage.waits and self._running:
+                return None
+            if self._late and stage.name == "search":
+                continue
+            job = stage.propose()
+            if job is not None:
+                return job
+        self._exhausted = not self._running
+        return None
+
+    @property
+    def _late(self) -> bool:
+        return self._deadline is not None and time.time() >= self._deadline
+
+    def reported(self, name: str, metrics: Mapping[str, float]) -> bool:
+        """Take the metrics of one more epoch of a job; True stops the job.
+
+        Raises:
+            InputError: The objective's metric is not among them.
+        """
+        running = self._running[name]
+        value = self._value(metrics)
+        running.epoch = int(metrics.get("epoch", running.epoch + 1))
+        running.value, running.metrics = value, metrics
+        self._write("reported", job=name, epoch=running.epoch, metrics={**metrics, "epoch": running.epoch})
+        if not math.isfinite(value):
+            self._fail(running, Failure(f"diverged: {self._objective.metric} was {value} after epoch {running.epoch}"))
+            return True
+        job = running.job
+        stops = any([stage.reported(job, running.epoch, value) for stage in self._stages if _owns(stage, job)])
+        if running.epoch >= job.epochs:
+            return False
+        if stops:
+            self._end(running, "pruned", value=value, reason="stopped early")
+        elif self._late and job.stage == "search":
+            self._end(running, "pruned", value=value, reason="time budget")
+        return name not in self._running
+
+    def _value(self, metrics: Mapping[str, float]) -> float:
+        if self._objective.metric not in metrics:
+            raise InputError(
+                f"the trainer never reports `{self._objective.metric}`, which the search optimises; "
+                f"it reports: {', '.join(sorted(metrics)) or 'nothing'}"
+            )
+        return float(metrics[self._objective.metric])
+
+    def ended(self, name: str, failure: Failure | None = None) -> None:
+        """Take note that a job has trained to its end, or failed.
+
+        Raises:
+            InputError: It failed by a mistake of the user's.
+            SearchError: Every training fails.
+        """
+        running = self._running.get(name)
+        if running is None:
+            return
+        if failure is None and not running.metrics:
+            failure = Failure("the trainer reported nothing")
+        if failure is None:
+            self._end(running, "finished", value=running.value)
+        elif failure.users:
+            self._fail(running, failure)
+            raise InputError(failure.reason)
+        elif running.job.attempt <= self._retries:
+            self._end(running, "interrupted", reason=failure.reason, traceback=failure.traceback, final=False)
+            self._again.append(replace(running.job, attempt=running.job.attempt + 1))
+        else:
+            self._fail(running, failure)
+            self._give_up_if_hopeless()
+
+    def interrupt(self) -> list[str]:
+        """Record all running trainings as interrupted; their names. They are taken up again by `resume`."""
+        names = list(self._running)
+        for running in list(self._running.values()):
+            self._end(running, "interrupted", reason="the search was stopped", final=False)
+        return names
+
+    def _fail(self, running: _Running, failure: Failure) -> None:
+        self._end(running, "failed", reason=failure.reason, traceback=failure.traceback)
+
+    def _give_up_if_hopeless(self) -> None:
+        records = self._ledger.records.values()
+        failed = [record for record in records if record.state == "failed"]
+        if len(failed) >= self.FAILURES_BEFORE_GIVING_UP and not any(r.state == "finished" for r in records):
+            last = failed[-1]
+            raise SearchError(
+                f"every training fails, so the search stops here; the last one, {last.name}: {last.reason} "
+                f"(its traceback is in {self._ledger.path})"
+            )
+
+    def _end(self, running: _Running, state: State, *, final: bool = True, **fields: Any) -> None:
+        job = running.job
+        del self._running[job.name]
+        self._write(state, job=job.name, seconds=round(time.time() - running.since, 3), **fields)
+        if final:
+            for stage in self._stages:
+                if _owns(stage, job):
+                    stage.ended(self._ledger.records[job.name])
+
+    def _write(self, event: str, **fields: Any) -> None:
+        self._ledger.append(event, **fields)
+        for observer in self._observers:
+            observer.noticed(self._ledger.events[-1], self._ledger.records)
+
+
+def _owns(stage: AbstractStage, job: Job) -> bool:
+    return stage.name == job.stage
+
+
+def asked(job: Job) -> dict[str, Any]:
+    """A job as plain data: enough to propose it again."""
+    return {
+        "job": job.name,
+        "stage": job.stage,
+        "candidate": job.candidate,
+        "params": dict(job.params),
+        "policy": dump(job.policy),
+        "settings": None if job.settings is None else dump(job.settings),
+        "seed": job.seed,
+        "epochs": job.epochs,
+        "test": job.test,
+        "attempt": job.attempt,
+    }
+
+
+def job_of(record: Record, trainer: AbstractTrainer, methods: Sequence[type]) -> Job:
+    """The job that a record was asked for."""
+    data, context = record.asked, {"methods": tuple(methods)}
+    settings = None
+    if data["settings"] is not None and trainer.settings is not None:
+        settings = type(trainer.settings).model_validate(data["settings"], context=context)
+    return Job(
+        name=record.name,
+        stage=record.stage,
+        candidate=record.candidate,
+        policy=Policy.model_validate(data["policy"], context=context),
+        seed=data["seed"],
+        epochs=data["epochs"],
+        settings=settings,
+        test=data["test"],
+        params=data["params"],
+        attempt=data["attempt"],
+    )

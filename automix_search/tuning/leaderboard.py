@@ -1,0 +1,131 @@
+"""The leaderboard: every candidate of a search with its scores, best first, baselines among them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from automix_search.evidence import score_over_seeds
+from automix_search.policy import Policy, Score
+from automix_search.training.base import Objective
+from automix_search.tuning.ledger import Record, State
+
+
+@dataclass(frozen=True)
+class Row:
+    """One candidate.
+
+    Attributes:
+        rank: 1 is the best.
+        name: The trial or the baseline.
+        baseline: Whether it is one.
+        state: How its training in the search ended.
+        epochs: Epochs it was trained in the search.
+        search: The validation score that the search saw; None if there is none.
+        valid: Validation score over the fresh seeds of the confirmation; None where it was not confirmed.
+        test: Test score over the same seeds.
+        record: The record of its training in the search.
+    """
+
+    rank: int
+    name: str
+    baseline: bool
+    state: State
+    epochs: int
+    search: float | None
+    valid: Score | None
+    test: Score | None
+    record: Record
+
+    def policy(self, methods: Iterable[type] = ()) -> Policy:
+        """The candidate's policy; `methods` are classes of the user's own."""
+        return Policy.model_validate(self.record.asked["policy"], context={"methods": tuple(methods)})
+
+
+def leaderboard(records: Mapping[str, Record], objective: Objective) -> list[Row]:
+    """All candidates, best first: confirmed ones by their mean over fresh seeds, then those that finished, the rest last.
+
+    Where two are equal the baseline comes first: what is simpler needs no proof.
+    """
+    rows = [_row(record, records, objective) for record in records.values() if record.stage != "confirm"]
+    sign = -1.0 if objective.direction == "max" else 1.0
+
+    def place(row: Row) -> tuple[object, ...]:
+        confirmed = math.inf if row.valid is None else sign * row.valid.mean
+        searched = math.inf if row.search is None else sign * row.search
+        order = ("finished", "pruned", "asked", "interrupted", "failed").index(row.state)
+        return row.valid is None, confirmed, order, -row.epochs if row.state == "pruned" else 0, searched, not row.baseline
+
+    ordered = sorted(rows, key=place)
+    return [replace(row, rank=rank) for rank, row in enumerate(ordered, start=1)]
+
+
+def _row(record: Record, records: Mapping[str, Record], objective: Objective) -> Row:
+    return Row(
+        rank=0,
+        name=record.candidate,
+        baseline=record.stage == "baseline",
+        state=record.state,
+        epochs=len(record.metrics),
+        search=record.value,
+        valid=_confirmed(record.candidate, records, objective, "valid"),
+        test=_confirmed(record.candidate, records, objective, "test"),
+        record=record,
+    )
+
+
+def _confirmed(
+    candidate: str, records: Mapping[str, Record], objective: Objective, split: Literal["valid", "test"]
+) -> Score | None:
+    metric = objective.metric if split == "valid" else f"test_{objective.metric}"
+    values = {
+        int(record.asked["seed"]): record.metrics[-1][metric]
+        for record in records.values()
+        if record.stage == "confirm" and record.candidate == candidate and record.state == "finished"
+    }
+    return score_over_seeds(objective.metric, split, values) if values else None
+
+
+def best_so_far(records: Mapping[str, Record], objective: Objective) -> Row | None:
+    """The first row that has a score; None before there is one."""
+    return next((row for row in leaderboard(records, objective) if row.search is not None), None)
+
+
+COLUMNS = (
+    "rank", "name", "baseline", "state", "epochs", "search_valid", "valid_mean", "valid_se", "test_mean", "test_se",
+    "seeds", "params",
+)  # fmt: skip
+
+
+def as_data(row: Row) -> dict[str, Any]:
+    """A row as plain data."""
+    return {
+        "rank": row.rank,
+        "name": row.name,
+        "baseline": row.baseline,
+        "state": row.state,
+        "epochs": row.epochs,
+        "search_valid": row.search,
+        "valid_mean": row.valid and row.valid.mean,
+        "valid_se": row.valid and row.valid.standard_error,
+        "test_mean": row.test and row.test.mean,
+        "test_se": row.test and row.test.standard_error,
+        "seeds": len(row.valid.seeds) if row.valid else 0,
+        "params": dict(row.record.asked["params"]),
+    }
+
+
+def as_csv(rows: Iterable[Row]) -> str:
+    """The leaderboard as CSV: no times in it, so that the same search gives the same file."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        data = as_data(row)
+        writer.writerow({**data, "params": json.dumps(data["params"], sort_keys=True)})
+    return text.getvalue()

@@ -1,0 +1,162 @@
+"""The ledger: every event of a search, one JSON line each, appended by the driver only."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from automix_search.compute.jobs import Stage
+from automix_search.errors import InputError
+
+State = Literal["asked", "finished", "pruned", "failed", "interrupted"]
+
+ENDINGS: tuple[State, ...] = ("finished", "pruned", "failed")
+
+
+@dataclass
+class Record:
+    """What the ledger knows of one job.
+
+    Attributes:
+        asked: The event that proposed it, for the latest attempt: stage, candidate, policy, settings, seed, epochs, ….
+        state: How it stands; `asked` while it is running.
+        metrics: Metrics of each epoch of the latest attempt, in order.
+        value: The objective's value it ended with; None unless it finished or was pruned.
+        reason: Why it failed or was pruned.
+        traceback: Of the latest failure.
+        seconds: From its first start to its end.
+    """
+
+    asked: Mapping[str, Any]
+    state: State = "asked"
+    metrics: list[dict[str, float]] = field(default_factory=list)
+    value: float | None = None
+    reason: str = ""
+    traceback: str = ""
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The job's name."""
+        return str(self.asked["job"])
+
+    @property
+    def stage(self) -> Stage:
+        """What the job is for."""
+        stage: Stage = self.asked["stage"]
+        return stage
+
+    @property
+    def candidate(self) -> str:
+        """Whose score it makes."""
+        return str(self.asked["candidate"])
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over for good."""
+        return self.state in ENDINGS
+
+
+class Ledger:
+    """Appends events to a file, and keeps the records that they add up to.
+
+    A line that a killed process left half-written is dropped when the ledger is opened again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.records: dict[str, Record] = {}
+        self.events: list[dict[str, Any]] = []
+        for event in _mend(path):
+            self._apply(event)
+        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
+
+    def append(self, event: str, **fields: Any) -> None:
+        """Write one event.
+
+        Raises:
+            InputError: It cannot be written, as on a full disk.
+        """
+        entry = {"event": event, "time": round(time.time(), 3), **fields}
+        try:
+            self._file.write(json.dumps(entry, allow_nan=True) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise InputError(f"cannot write {self.path}: {error.strerror}") from None
+        self._apply(entry)
+
+    def close(self) -> None:
+        """Write everything to the disk and close the file."""
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def _apply(self, event: dict[str, Any]) -> None:
+        self.events.append(event)
+        apply_event(self.records, event)
+
+
+def apply_event(records: dict[str, Record], event: Mapping[str, Any]) -> None:
+    """Bring the records up to date with one event."""
+    kind, name = event["event"], event.get("job")
+    if kind == "asked":
+        before = records.get(event["job"])
+        records[event["job"]] = Record(event, seconds=before.seconds if before else 0.0)
+        return
+    record = records.get(str(name))
+    if record is None:
+        return
+    if kind == "reported":
+        record.metrics = [*record.metrics[: event["epoch"] - 1], event["metrics"]]
+    elif kind in (*ENDINGS, "interrupted"):
+        record.state = kind
+        record.value = event.get("value")
+        record.reason = event.get("reason", "")
+        record.traceback = event.get("traceback", "")
+        record.seconds += event.get("seconds", 0.0)
+
+
+def read_ledger(path: Path) -> list[dict[str, Any]]:
+    """All whole events of a ledger; a half-written last line is left out.
+
+    Raises:
+        InputError: A line in the middle is damaged.
+    """
+    events = []
+    lines = path.read_bytes().split(b"\n") if path.exists() else []
+    for number, line in enumerate(lines, start=1):
+        try:
+            events += [json.loads(line)] if line.strip() else []
+        except ValueError:
+            if number < len(lines):
+                raise InputError(f"{path}:{number} is damaged; restore the file, or start a new search") from None
+    return events
+
+
+def read_records(path: Path) -> dict[str, Record]:
+    """The records that a ledger's events add up to."""
+    records: dict[str, Record] = {}
+    for event in read_ledger(path):
+        apply_event(records, event)
+    return records
+
+
+def _mend(path: Path) -> list[dict[str, Any]]:
+    """Events of a ledger, after cutting off a half-written last line."""
+    events = read_ledger(path)
+    if path.exists():
+        text = path.read_bytes()
+        whole = text[: text.rfind(b"\n") + 1]
+        if len(whole) < len(text):
+            os.truncate(path, len(whole))
+            events = read_ledger(path)
+    return events
+
+
+def named(records: Iterable[Record], stage: Stage) -> list[Record]:
+    """Records of one stage, in the order they were asked."""
+    return [record for record in records if record.stage == stage]

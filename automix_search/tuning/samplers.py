@@ -1,0 +1,77 @@
+"""Optuna samplers by name, or a user's own by import path.
+
+A fresh sampler is made for every proposal, seeded by the search's seed and the trial's number. What is proposed then
+depends on the history alone: a resumed search proposes what an uninterrupted one would have.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import warnings
+from collections.abc import Callable
+
+import optuna
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
+
+from automix_search.errors import InputError, unknown_name
+
+GRID = "grid"
+STARTUP_TRIALS = 10
+
+
+def _tpe(seed: int) -> BaseSampler:
+    return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP_TRIALS)
+
+
+def _gp(seed: int) -> BaseSampler:
+    return GPSampler(seed=seed, n_startup_trials=STARTUP_TRIALS, deterministic_objective=False)
+
+
+def _cmaes(seed: int) -> BaseSampler:
+    return CmaEsSampler(seed=seed, n_startup_trials=STARTUP_TRIALS, warn_independent_sampling=False)
+
+
+BUILT_IN: dict[str, Callable[[int], BaseSampler]] = {
+    "tpe": _tpe,
+    "random": lambda seed: RandomSampler(seed=seed),
+    "gp": _gp,
+    "cmaes": _cmaes,
+    GRID: lambda seed: RandomSampler(seed=seed),  # grid points are enqueued; the sampler is never asked
+}
+
+
+def sampler_factory(name: str) -> Callable[[int], BaseSampler]:
+    """The function from a seed to a sampler that `name` stands for.
+
+    Args:
+        name: tpe, random, gp, cmaes, grid, or `package.module:Name` of a class or function that gives an Optuna sampler.
+
+    Raises:
+        InputError: No such sampler.
+    """
+    if name in BUILT_IN:
+        return _quiet(BUILT_IN[name])
+    if ":" not in name:
+        raise InputError(unknown_name("sampler", name, BUILT_IN) + ", or package.module:Name of your own")
+    module_name, _, attribute = name.partition(":")
+    try:
+        made = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"cannot load the sampler `{name}`: {error}") from None
+    takes_seed = "seed" in inspect.signature(made).parameters
+    factory = (lambda seed: made(seed=seed)) if takes_seed else (lambda seed: made())
+    if not isinstance(factory(0), BaseSampler):
+        raise InputError(f"`{name}` does not give an optuna sampler")
+    return _quiet(factory)
+
+
+def _quiet(factory: Callable[[int], BaseSampler]) -> Callable[[int], BaseSampler]:
+    """Without Optuna's notes that multivariate and grouped TPE are experimental: both are what we want."""
+
+    def make(seed: int) -> BaseSampler:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return factory(seed)
+
+    return make

@@ -1,0 +1,148 @@
+"""The stage that searches: an Optuna study proposes points of the space and is told how they went."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from automix_search.compute.jobs import Job
+from automix_search.errors import InputError
+from automix_search.spaces import Space
+from automix_search.training.base import AbstractTrainer
+from automix_search.tuning.ledger import Record
+from automix_search.tuning.samplers import GRID, sampler_factory
+from automix_search.tuning.stages import AbstractStage
+from automix_search.tuning.stopping import AbstractStopping
+
+STUDY = "automix-search"
+NAME = "trial"  # user attribute of a study's trial: its name in the ledger
+
+
+def open_study(journal: Path, direction: str) -> optuna.Study:
+    """The study of a run, made if it is not there yet; the file opens in optuna-dashboard.
+
+    A lock that a killed process left behind is removed: the run folder's own lock says that nobody else is here.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    Path(f"{journal}.lock").unlink(missing_ok=True)
+    try:
+        storage = JournalStorage(JournalFileBackend(str(journal)))
+        return optuna.create_study(
+            storage=storage, study_name=STUDY, direction=f"{direction}imize", load_if_exists=True
+        )
+    except OSError as error:
+        raise InputError(f"cannot write {journal}: {error.strerror}") from None
+
+
+class SamplingStage(AbstractStage):
+    """Searches a space.
+
+    Early-stopped trials are told PRUNED with their value at each epoch, failed and diverged ones FAIL. The study is
+    kept in step with the ledger: when a search is resumed, whatever the study missed is told then.
+
+    Args:
+        space: What is searched.
+        study: Where points and scores are kept.
+        sampler: Name or import path of an Optuna sampler.
+        trials: How many points to try.
+        seed: Of the sampler, and of every training: trials are compared on equal terms.
+        trainer: Gives the number of epochs where the space does not.
+        epochs: Number of epochs that overrides the trainer's.
+        stopping: When a training is given up early.
+        grid_points: Values tried of each range, with the sampler `grid`.
+    """
+
+    name = "search"
+
+    def __init__(
+        self,
+        space: Space,
+        study: optuna.Study,
+        *,
+        sampler: str,
+        trials: int,
+        seed: int,
+        trainer: AbstractTrainer,
+        epochs: int | None,
+        stopping: AbstractStopping,
+        grid_points: int = 3,
+    ) -> None:
+        self.space = space
+        self._study = study
+        self._sampler = sampler_factory(sampler)
+        self._grid = space.grid(grid_points) if sampler == GRID else None
+        self._trials = trials if self._grid is None else min(trials, len(self._grid))
+        self._seed = seed
+        self._trainer = trainer
+        self._epochs = epochs
+        self._sign = 1.0 if trainer.objective.direction == "max" else -1.0
+        self._watch = stopping.watch()
+        self._asked = 0
+        self._live: dict[str, optuna.Trial] = {}
+
+    def propose(self) -> Job | None:
+        if self._asked >= self._trials:
+            return None
+        if self._grid is not None:
+            self._study.enqueue_trial(self._grid[self._asked])
+        self._study.sampler = self._sampler(self._seed + self._asked)
+        self._asked += 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            trial = self._study.ask()
+            params = self.space.suggest(trial)
+        candidate = self.space.fill(params)
+        name = f"t{self._asked - 1:04d}"
+        trial.set_user_attr(NAME, name)
+        self._live[name] = trial
+        return Job(
+            name=name,
+            stage="search",
+            candidate=name,
+            policy=candidate.policy,
+            seed=self._seed,
+            epochs=self._length(candidate.settings),
+            settings=candidate.settings,
+            params=params,
+        )
+
+    def _length(self, settings: object) -> int:
+        return self._epochs or getattr(settings, "epochs", None) or self._trainer.epochs
+
+    def restore(self, records: Mapping[str, Record]) -> None:
+        mine = {name: record for name, record in records.items() if record.stage == "search"}
+        self._asked = len(mine)
+        self._adopt(mine)
+        for name, record in mine.items():
+            for metrics in record.metrics:
+                value = self._sign * metrics[self._trainer.objective.metric]
+                self._watch.stops(name, int(metrics["epoch"]), value, record.asked["epochs"])
+            if record.ended:
+                self.ended(record)
+
+    def _adopt(self, records: Mapping[str, Record]) -> None:
+        """Find the study's running trials by name; one that the ledger does not know never started and failed."""
+        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
+            if frozen.user_attrs.get(NAME) in records:
+                self._live[frozen.user_attrs[NAME]] = optuna.Trial(self._study, frozen._trial_id)
+            else:
+                self._study.tell(frozen.number, state=TrialState.FAIL)
+
+    def reported(self, job: Job, epoch: int, value: float) -> bool:
+        trial = self._live[job.name]
+        if epoch not in self._study.trials[trial.number].intermediate_values:
+            trial.report(value, epoch)
+        return self._watch.stops(job.name, epoch, self._sign * value, job.epochs)
+
+    def ended(self, record: Record) -> None:
+        trial = self._live.pop(record.name, None)
+        if trial is None:
+            return
+        state = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED}.get(record.state, TrialState.FAIL)
+        self._study.tell(trial, record.value if state is TrialState.COMPLETE else None, state)

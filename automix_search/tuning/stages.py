@@ -1,0 +1,98 @@
+"""The stages of a search: each proposes trainings and takes in how they went.
+
+Baselines and sampled trials run side by side; the confirmation waits for both.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+
+from automix_search.compute.jobs import Job, Stage
+from automix_search.policy import Policy
+from automix_search.tuning.ledger import Record
+
+
+class AbstractStage(ABC):
+    """Proposes trainings. A stage is restored from the ledger, so it keeps no state that the ledger lacks."""
+
+    name: Stage
+    """The stage that its jobs name."""
+    waits: bool = False
+    """Whether the stage starts only when everything before it is over."""
+
+    @abstractmethod
+    def propose(self) -> Job | None:
+        """The next training; None when this stage has no more."""
+
+    def restore(self, records: Mapping[str, Record]) -> None:
+        """Take in what an earlier process left in the ledger; unfinished jobs are proposed again by the driver."""
+
+    def reported(self, job: Job, epoch: int, value: float) -> bool:
+        """Take in one epoch; True stops the training early."""
+        return False
+
+    def ended(self, record: Record) -> None:
+        """Take in how a training ended for good."""
+
+
+class BaselineStage(AbstractStage):
+    """Trains what every search is compared with, once each, as trials are trained."""
+
+    name = "baseline"
+
+    def __init__(self, baselines: Mapping[str, Policy], seed: int, epochs: int) -> None:
+        self._waiting = {
+            name: Job(name=name, stage="baseline", candidate=name, policy=policy, seed=seed, epochs=epochs)
+            for name, policy in baselines.items()
+        }
+
+    def propose(self) -> Job | None:
+        return self._waiting.pop(next(iter(self._waiting))) if self._waiting else None
+
+    def restore(self, records: Mapping[str, Record]) -> None:
+        for name in records:
+            self._waiting.pop(name, None)
+
+
+class ConfirmStage(AbstractStage):
+    """Trains the finalists and the baselines again, at full length on fresh seeds, and scores the test split.
+
+    All candidates are trained on the same seeds: same initial weights, same order of samples. The winner is chosen by
+    validation; the test scores only tell how good it is.
+
+    Args:
+        finalists: Gives the jobs that scored the candidates; called when everything before is over.
+        seeds: Training seeds, none of which the search has used.
+    """
+
+    name = "confirm"
+    waits = True
+
+    def __init__(self, finalists: Callable[[], list[Job]], seeds: Sequence[int]) -> None:
+        self._finalists = finalists
+        self._seeds = tuple(seeds)
+        self._known: set[str] = set()
+        self._waiting: list[Job] | None = None
+
+    def restore(self, records: Mapping[str, Record]) -> None:
+        self._known = {name for name, record in records.items() if record.stage == "confirm"}
+
+    def propose(self) -> Job | None:
+        if self._waiting is None:
+            jobs = (self._job(job, seed) for seed in self._seeds for job in self._finalists())
+            self._waiting = [job for job in jobs if job.name not in self._known]
+        return self._waiting.pop(0) if self._waiting else None
+
+    def _job(self, job: Job, seed: int) -> Job:
+        return Job(
+            name=f"{job.candidate}@{seed}",
+            stage="confirm",
+            candidate=job.candidate,
+            policy=job.policy,
+            seed=seed,
+            epochs=job.epochs,
+            settings=job.settings,
+            test=True,
+            params=job.params,
+        )
