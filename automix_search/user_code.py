@@ -1,7 +1,7 @@
 """Code of the user's own: `my_code.py:Name` from a file, `package.module:Name` from an installed package.
 
-What comes from a file reaches worker processes that have no such file: its module is registered to be pickled by
-value.
+What comes from a file reaches worker processes that have no such file: its module is registered to be pickled
+by value.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ class Function(AbstractUndividedSource):
 
     Each is a pair of arrays or tensors (images, labels), or a map-style torch data set; `valid` and `test`
     may be None and are then drawn from `train`. The function is called without arguments, when data is
-    loaded."""
+    loaded.
+    """
 
     kind: Literal["function"] = "function"
     function: str = Field(description="`package.module:function` or `file.py:function`.")

@@ -146,9 +146,9 @@ def _files(folder: Path, classes: Sequence[str]) -> list[tuple[Path, int]]:
     found = []
     for label, name in enumerate(classes):
         pictures = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in _SUFFIXES)
+        if not pictures and (folder / name).is_dir():
+            raise InputError(f"{folder / name} holds no pictures ({', '.join(sorted(_SUFFIXES))})")
         found += [(path, label) for path in pictures]
-    if not found:
-        raise InputError(f"{folder} holds no pictures ({', '.join(sorted(_SUFFIXES))})")
     return found
 
 

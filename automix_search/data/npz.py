@@ -33,8 +33,9 @@ class Npz(AbstractUndividedSource):
 
     Arrays: `images` and `labels`; optionally `valid_images`, `valid_labels`, `test_images`, `test_labels`,
     `groups` (one for each of `images`: samples of one group stay in one split) and `class_names`. The
-    spellings of MedMNIST (`train_images`, `val_images`) and Keras (`x_train`, `y_train`) are understood as
-    well."""
+    spellings of MedMNIST (`train_images`, `val_images`) and Keras (`x_train`, `y_train`) are understood,
+    too.
+    """
 
     kind: Literal["npz"] = "npz"
     file: str = Field(description="The file.")

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from automix_search.errors import InputError
 from automix_search.transforms import AbstractLoadTransform
-from automix_search.transforms.load import PictureFunction
+from automix_search.transforms.load import LoadStage
 
 _MODES = {1: "L", 3: "RGB"}
 _THREADS = 8
@@ -71,15 +71,13 @@ class Pictures(Dataset[dict[str, Tensor]]):
         return images
 
     @cached_property
-    def _functions(self) -> list[PictureFunction]:
-        return [transform.build(self.train) for transform in self.load]
+    def _stage(self) -> LoadStage:
+        return LoadStage(self.load, self.train)
 
     def _read(self, path: Path) -> np.ndarray:
         """A picture, `C x H x W` uint8."""
         height, width = self.size
-        picture = _decode(path, _MODES[self.channels])
-        for function in self._functions:
-            picture = function(picture)
+        picture = self._stage(_decode(path, _MODES[self.channels]))
         if picture.size != (width, height):
             picture = ImageOps.fit(picture, (width, height), Image.Resampling.BICUBIC)
         pixels = np.array(picture, np.uint8)

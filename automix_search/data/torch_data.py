@@ -50,8 +50,8 @@ def splits_of(
     """Make splits of the user's own data.
 
     Each of the three is a pair of arrays or tensors (images, labels), or a map-style data set of pairs
-    (image, label) or of mappings. A data set is held in memory when it fits and gives the same image each time
-    it is asked; one that augments its images itself, or is larger, is streamed.
+    (image, label) or of mappings. A data set is held in memory when it fits and gives the same image each
+    time it is asked; one that augments its images itself, or is larger, is streamed.
 
     Args:
         train: What models are trained on.
@@ -78,11 +78,17 @@ def content_of(train: Any, valid: Any, test: Any, name: str, holding: Holding) -
         held = {split: _materialised(part, f"{name}: {split}") for split, part in parts.items()}
         images, labels, division = join(held["train"], held.get("valid"), held.get("test"), name)
         return Content(images, labels, division, None, holding.class_names, holding.normalised)
-    labels = np.concatenate([_labels(part) for part in parts.values()])
-    division = number_parts({split: len(part) for split, part in parts.items()})
+    labels = {split: _labels(part) for split, part in parts.items()}
+    division = number_parts({split: len(own) for split, own in labels.items()})
     pool: Dataset[Any] = ConcatDataset([_dataset(part) for part in parts.values()])
     return Content(
-        pool, labels, division, None, holding.class_names, holding.normalised, workers=holding.workers
+        pool,
+        np.concatenate(list(labels.values())),
+        division,
+        None,
+        holding.class_names,
+        holding.normalised,
+        workers=holding.workers,
     )
 
 
