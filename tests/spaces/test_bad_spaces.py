@@ -142,6 +142,11 @@ def test_a_finding_is_said_once_though_many_corners_meet_it():
     assert len(found.splitlines()) == 1
 
 
+def test_a_value_that_is_wrong_everywhere_is_not_blamed_on_a_hole():
+    found = refusal("mix: {kind: cutmix, alpha: -1, probability: default}")
+    assert found == "my.yaml:2 mix.alpha: must be greater than or equal to 0, but got -1"
+
+
 def test_two_holes_of_one_name():
     text = """
         mix:

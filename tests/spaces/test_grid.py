@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from written_spaces import RICH, space
 
 from automix_search.errors import InputError
+from automix_search.spaces.grid import grid, grid_size
+from automix_search.spaces.naming import name_holes
 
 BRANCHES = (
     "mix: {choice: [none, mixup, {kind: cutmix, alpha: {range: [1, 2]}, probability: {range: [0.5, 1]}}]}"
@@ -55,6 +57,12 @@ def test_every_value_of_every_hole_is_in_the_grid():
     for parameter in source.parameters:
         ends = getattr(parameter.values, "options", None) or (parameter.values.low, parameter.values.high)
         assert {(parameter.name, end) for end in ends} <= seen
+
+
+@pytest.mark.parametrize("points", [1, 2, 3])
+def test_the_size_is_known_before_the_grid_is_made(points):
+    holed = name_holes(dict(space(BRANCHES).tree), "my.yaml")
+    assert grid_size(holed, points) == len(list(grid(holed, points)))
 
 
 def test_a_grid_too_large_to_run_is_refused():

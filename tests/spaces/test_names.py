@@ -63,6 +63,12 @@ def test_equal_labels_are_told_apart():
     assert found[0].values.options == ("cutmix", "cutmix#2")
 
 
+def test_a_third_one_is_told_apart_too():
+    item = "{kind: hflip, probability: default}"
+    found = names(f"transform: {{batch: [{item}, {item}, {item}]}}")
+    assert [name.split(".")[2] for name in found] == ["hflip", "hflip#2", "hflip#3"]
+
+
 def test_options_may_be_given_names():
     found = space(
         "mix: {choice: {weak: {kind: cutmix, alpha: 0.2}, any: {kind: cutmix, alpha: default}}}"

@@ -5,6 +5,7 @@ from jsonschema import Draft202012Validator
 from written_spaces import RICH, Recipe, space
 
 from automix_search.documents import parse_yaml
+from automix_search.families import Spec
 from automix_search.policy import Policy
 from automix_search.spaces.json_schema import policy_schema, space_schema
 from automix_search.validation import dump
@@ -77,3 +78,17 @@ def test_trainer_settings_may_be_holes_and_need_not_be_all_there():
     assert not allows(TUNED, start + "trainer: {epoch: 3}")
     assert not allows(TUNED, start + "trainer: {epochs: many}")
     assert allows(SPACE, start + "trainer: {anything: 3}")
+
+
+def test_what_a_recipe_needs_a_space_may_leave_out():
+    class Model(Spec):
+        name: str
+        width: int
+
+    class Needy(Spec):
+        model: Model
+        epochs: int
+
+    validator = Draft202012Validator(space_schema(Needy))
+    assert allows(validator, "{format: automix-search/space/1, trainer: {model: {width: {choice: [8, 16]}}}}")
+    assert not allows(validator, "{format: automix-search/space/1, trainer: {model: {width: wide}}}")
