@@ -47,9 +47,9 @@ class Randomness:
 
     def below(self, limit: Tensor | int, count: int, like: Tensor) -> Tensor:
         """Whole numbers uniform in [0, limit): `(count,)` int64; `limit` may be one number for each."""
-        draw = self.uniform(count, like)
-        top = limit - 1
-        return (draw * limit).long().clamp(max=top)
+        device, generator = self._place(count, like)
+        draw = torch.rand(count, device=device, generator=generator)
+        return (draw * limit).long().clamp(max=limit - 1)
 
     def choice(self, chances: Sequence[float], count: int) -> Tensor:
         """Positions in `chances`, each as often as its chance says: `(count,)` int64, always on the host."""

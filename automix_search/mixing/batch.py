@@ -77,7 +77,7 @@ class MixedBatch:
 
     @classmethod
     def joined(cls, images: Tensor, parts: Sequence[tuple[Int64[Tensor, "_"], MixedBatch]]) -> MixedBatch:
-        """The batch as it is but for some items: each part gives positions and what stands there instead."""
+        """The batch as it is but for some items: each part gives positions and what stands there."""
         width = max((part.sources.shape[1] for _, part in parts), default=1)
         whole = cls.unmixed(images)
         inputs = images.clone()
@@ -96,7 +96,7 @@ class MixedBatch:
 
 
 def _picked(images: Tensor, positions: Int64[Tensor, "N"]) -> Tensor:
-    """Some of the images, a fresh copy; `index_select` is quicker than indexing, but forgets channels_last."""
+    """Some of the images, a fresh copy; `index_select` is quicker, but forgets channels_last."""
     return images.index_select(0, positions) if images.is_contiguous() else images[positions]
 
 

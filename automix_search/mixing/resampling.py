@@ -21,8 +21,8 @@ def shrunk(images: Shaped[Tensor, "N C H W"], size: tuple[int, int], interpolati
     """All pictures shrunk to one size, `N x C x h x w`; bilinear with antialiasing."""
     if interpolation == "area":
         return functional.interpolate(images, size, mode="area")
-    # Not `interpolate`: its nearest is slower, and its antialiased bilinear repeats one row where the result is one
-    # pixel wide (torch 2.14 and 2.15, CPU).
+    # Not `interpolate`: its nearest is slower, and its antialiased bilinear repeats one row where the result
+    # is one pixel wide (torch 2.15, CPU).
     find = nearest_places if interpolation == "nearest" else bilinear_taps
     rows, columns = (
         find(torch.tensor([0]), torch.tensor([short]), full)[:, :short].to(images.device, non_blocking=True)
@@ -33,16 +33,33 @@ def shrunk(images: Shaped[Tensor, "N C H W"], size: tuple[int, int], interpolati
     return _weighted(images, rows, columns)
 
 
-def shrunk_into(images: Shaped[Tensor, "N C H W"], boxes: Boxes, interpolation: Interpolation) -> Tensor:
-    """Each picture shrunk into its own box, `N x C x H x W`; what lies outside has no meaning."""
+def shrunk_into(
+    images: Shaped[Tensor, "P C H W"],
+    picked: Int64[Tensor, "n"],
+    boxes: Boxes,
+    interpolation: Interpolation,
+) -> Shaped[Tensor, "n C H W"]:
+    """The picked pictures, each shrunk into its own box; what lies outside has no meaning."""
     rows = (boxes.top, boxes.bottom - boxes.top, boxes.height)
     columns = (boxes.left, boxes.right - boxes.left, boxes.width)
     if interpolation == "nearest":
-        index = nearest_places(*rows)[:, :, None] * boxes.width + nearest_places(*columns)[:, None, :]
-        index = index.flatten(1)[:, None].expand(-1, images.shape[1], -1)
-        return images.flatten(2).gather(2, index).view(images.shape)
+        return _taken(images, picked, nearest_places(*rows), nearest_places(*columns))
     taps = bilinear_taps if interpolation == "bilinear" else area_taps
-    return _weighted(images, taps(*rows), taps(*columns))
+    return _weighted(images[picked], taps(*rows), taps(*columns))
+
+
+def _taken(
+    images: Shaped[Tensor, "P C H W"],
+    picked: Int64[Tensor, "n"],
+    rows: Int64[Tensor, "n H"],
+    columns: Int64[Tensor, "n W"],
+) -> Shaped[Tensor, "n C H W"]:
+    """The picked pictures with rows and columns of their own: whole rows first, which is one quick copy."""
+    _, channels, height, width = images.shape
+    plane = picked[:, None] * channels + torch.arange(channels, device=images.device)
+    line = plane[:, :, None] * height + rows[:, None, :]
+    lines = images.reshape(-1, width).index_select(0, line.flatten()).view(-1, channels, height, width)
+    return lines.gather(3, columns[:, None, None, :].expand(-1, channels, height, -1))
 
 
 def _weighted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
@@ -56,8 +57,8 @@ class ResizeMix(AbstractBoxMixer):
         return shrunk(pairs.partner_images(), size, self.interpolation)
 
     def overlay(self, pairs: Pairs, boxes: Boxes) -> Tensor:
-        partners = pairs.partner_images()
-        return partners.copy_(shrunk_into(partners, boxes, self.interpolation))
+        laid = shrunk_into(pairs.images, pairs.partner, boxes, self.interpolation)
+        return laid if pairs.images.is_contiguous() else torch.empty_like(pairs.own_images()).copy_(laid)
 
 
 def _shifted_span(side: int, scale: Tensor, random: Randomness, like: Tensor) -> tuple[Tensor, Tensor]:

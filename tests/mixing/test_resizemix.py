@@ -29,7 +29,7 @@ def test_shrinks_as_torch_does(interpolation: Interpolation, width: int) -> None
     heights = torch.arange(1, HEIGHT + 1)
     top, left = (HEIGHT - heights) // 2, torch.full_like(heights, (WIDTH - width) // 3)
     boxes = Boxes(top, top + heights, left, left + width, HEIGHT, WIDTH)
-    laid = shrunk_into(images, boxes, interpolation)
+    laid = shrunk_into(images, torch.arange(HEIGHT), boxes, interpolation)
     for number, height in enumerate(heights.tolist()):
         rows = slice(int(top[number]), int(top[number]) + height)
         block = laid[number, :, rows, int(left[0]) : int(left[0]) + width]
