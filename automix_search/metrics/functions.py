@@ -1,7 +1,7 @@
 """Metrics of a whole split. Axes: N samples, K classes.
 
-Every function takes logits `N x K` float32 and labels: class ids `(N,)` int64, or multi-hot rows `N x K` where an
-image has several labels. Both lie on the CPU.
+Every function takes logits `N x K` float32 and labels: class ids `(N,)` int64, or multi-hot rows `N x K`
+where an image has several labels. Both lie on the CPU.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def top5(logits: Tensor, labels: Tensor) -> float:
 
 
 def nll(logits: Tensor, labels: Tensor) -> float:
-    """Mean negative log-likelihood in nats: cross-entropy, or binary cross-entropy for several labels an image."""
+    """Mean negative log-likelihood in nats: cross-entropy, or binary cross-entropy for several labels."""
     if labels.ndim == 2:
         return functional.binary_cross_entropy_with_logits(logits.double(), labels.double()).item()
     return functional.cross_entropy(logits.double(), labels).item()
@@ -33,13 +33,13 @@ def balanced_accuracy(logits: Tensor, labels: Tensor) -> float:
     """Mean over classes of the share of a class's images that are recognised; absent classes do not count."""
     from sklearn.metrics import recall_score
 
-    present = labels.unique().tolist()
+    present = np.unique(labels.numpy())
     chosen = logits.argmax(dim=1).numpy()
     return float(recall_score(labels.numpy(), chosen, labels=present, average="macro", zero_division=0.0))
 
 
 def mean_average_precision(logits: Tensor, labels: Tensor) -> float:
-    """Mean over classes of average precision, without interpolation; classes that no image has do not count."""
+    """Mean over classes of average precision, not interpolated; classes that no image has do not count."""
     from sklearn.metrics import average_precision_score
 
     truth = labels.numpy() > 0.5

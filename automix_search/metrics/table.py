@@ -48,7 +48,8 @@ class NamedMetric:
             )
         if num_classes < self.min_classes:
             raise InputError(
-                f"the metric `{self.name}` needs at least {self.min_classes} classes, but the data set has {num_classes}"
+                f"the metric `{self.name}` needs at least {self.min_classes} classes, "
+                f"but the data set has {num_classes}"
             )
 
 
@@ -79,7 +80,7 @@ def resolve_metric(metric: str | Metric, direction: Literal["max", "min"] | None
     found = known[metric]
     if direction not in (None, found.direction):
         raise InputError(
-            f"the metric `{metric}` is better when {_WORDS[found.direction]}, so `direction: {direction}` is wrong"
+            f"the metric `{metric}` is better when {_WORDS[found.direction]}, not `direction: {direction}`"
         )
     return found
 

@@ -86,9 +86,9 @@ class AbstractTrainer(ABC):
     def train(self, assignment: Assignment) -> Iterator[Mapping[str, float]]:
         """Train, and yield the metrics of each epoch right after it.
 
-        Every yield carries the metrics of the validation split, the objective's among them. With `assignment.test` the
-        last one also carries those of the test split, their names prefixed with `test_`. The search may stop taking
-        from the iterator after any epoch.
+        Every yield carries the metrics of the validation split, the objective's among them. With
+        `assignment.test` the last one also carries those of the test split, their names prefixed with
+        `test_`. The search may stop taking from the iterator after any epoch.
         """
 
     def with_settings(self, settings: Spec) -> Self:
@@ -110,5 +110,5 @@ class AbstractTrainer(ABC):
         return policy
 
     def describe(self) -> dict[str, Any]:
-        """Plain data about the data set, the model and the recipe, for the run folder and the exported policy."""
+        """Plain data about data set, model and recipe, for the run folder and the exported policy."""
         return {"trainer": type(self).__name__}

@@ -30,9 +30,10 @@ from automix_search.validation import dump
 class ClassificationTrainer(AbstractTrainer):
     """Trains an image classifier by a recipe.
 
-    After each epoch it yields `epoch` (how many are done), the objective's metric, `accuracy` and `nll` of the
-    validation split, `train_loss` and `lr`. A training that goes on from a checkpoint first yields its last epoch
-    again, so that no report is lost. A loss that is not finite ends the training, with NaN for the objective.
+    After each epoch it yields `epoch` (how many are done), the objective's metric, `accuracy` and `nll`
+    of the validation split, `train_loss` and `lr`. A training that goes on from a checkpoint first yields
+    its last epoch again, so that no report is lost. A loss that is not finite ends the training, with NaN
+    for every metric.
 
     Args:
         recipe: How to train.
@@ -87,7 +88,7 @@ class ClassificationTrainer(AbstractTrainer):
         policy = self.settle(assignment.policy)
         model = self.build_model().to(device)
         if self.recipe.channels_last:
-            model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            model = model.to(memory_format=torch.channels_last)
         generator = torch.Generator().manual_seed(seeds.augmentation)
         augmenter = policy.build(
             num_classes=self.splits.info.num_classes, input=self.images, model=model, generator=generator
@@ -108,7 +109,7 @@ class ClassificationTrainer(AbstractTrainer):
         )
 
     def score(self, run: Run, assignment: Assignment) -> dict[str, float]:
-        """The metrics of the validation split, and after the last epoch those of the test split if asked for."""
+        """The metrics of the validation split; after the last epoch also of the test split, if asked for."""
         found = self._evaluate(run, run.valid_batches)
         if assignment.test and run.epoch == run.epochs:
             batches = self.batches(self.splits.test, assignment.policy, run.optimisation.device, ENLARGE)

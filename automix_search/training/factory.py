@@ -38,11 +38,12 @@ def trainer_from_objects(
     """A trainer of the program's own model on the program's own data, with the usual loop.
 
     Args:
-        model: Makes a fresh model: `model()`, or with `num_classes` and `in_chans` if it takes them; None takes the
+        model: Makes a fresh model: `model()`, or with `num_classes` and `in_chans` if it takes them. None
+            takes the recipe's.
+        data: Training, validation and test split, each a torch data set or a pair of arrays, or `Splits`;
+            what is None or left out is drawn from the training split. None takes the recipe's.
+        metric: A metric's name, or a function of logits `N x K` and labels, both on the CPU. None takes the
             recipe's.
-        data: Training, validation and test split, each a torch data set or a pair of arrays, or `Splits`; what is
-            None or left out is drawn from the training split. None takes the recipe's.
-        metric: A metric's name, or a function of logits `N x K` and labels, both on the CPU; None takes the recipe's.
         direction: Which way the metric is better; None means its own, and "max" for a function.
         recipe: How to train; None takes every default.
         name: What to call the data in reports.

@@ -12,7 +12,7 @@ from automix_search.policy import Policy
 
 
 def settle_loss(policy: Policy, info: ImageInfo) -> Policy:
-    """The policy with a loss that fits the labels; where it says nothing of a loss, it gets the one that does.
+    """The policy with a loss that fits the labels; where it says nothing of one, it gets the one that does.
 
     Raises:
         InputError: It names a loss for one class an image, but images have several labels.
@@ -21,8 +21,8 @@ def settle_loss(policy: Policy, info: ImageInfo) -> Policy:
         return policy
     if "loss" in policy.model_fields_set:
         raise InputError(
-            f"the policy's loss `{policy.loss.kind}` is for one class an image, but images of `{info.name}` have "
-            f"several labels; say `loss: {{kind: binary_cross_entropy}}`"
+            f"the policy's loss `{policy.loss.kind}` is for one class an image, but images of `{info.name}` "
+            f"have several labels; say `loss: {{kind: binary_cross_entropy}}`"
         )
     return policy.model_copy(update={"loss": BinaryCrossEntropy()})
 

@@ -21,7 +21,7 @@ class AbstractRateSchedule(Spec):
     warmup_epochs: Annotated[float, Range(0.0, 5.0)] = Field(
         0.0,
         ge=0,
-        description="Length of the rise from 0; it shrinks along when a training is shorter than the recipe's.",
+        description="Length of the rise from 0; shrinks with a training that is shorter than the recipe's.",
     )
 
     @abstractmethod

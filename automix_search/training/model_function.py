@@ -10,7 +10,7 @@ from torch import nn
 from automix_search.errors import InputError
 
 ModelFunction = Callable[..., nn.Module]
-"""Makes a fresh model; `num_classes` and `in_chans` are passed to a function that takes arguments of these names."""
+"""Makes a fresh model; `num_classes` and `in_chans` are passed if it takes arguments of these names."""
 
 
 def call_model(function: ModelFunction, *, channels: int, num_classes: int) -> nn.Module:

@@ -36,11 +36,7 @@ class Optimisation:
         self.model = model
         self.recipe = recipe
         self.optimizer = recipe.optimizer.build(model, more)
-        self.average = (
-            None
-            if recipe.ema is None
-            else AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
-        )
+        self.average = None if recipe.ema is None else _moving_average(model, recipe.ema)
         self.device = device
         self._scaler = GradScaler(device.type, enabled=recipe.precision == "float16")
 
@@ -55,10 +51,10 @@ class Optimisation:
         return autocast(self.device.type, dtype=dtype, enabled=dtype != torch.float32)
 
     def step(self, loss: Tensor, progress: float) -> None:
-        """One step down the gradient of `loss`, at `progress` in (0, 1); the host does not wait for the device."""
+        """One step down the gradient of `loss`, at `progress` in (0, 1); the host waits for no device."""
         set_rate(self.optimizer, self.recipe.lr_schedule.factor(progress, self.recipe.epochs))
         self.optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()
+        torch.autograd.backward(self._scaler.scale(loss))
         if self.recipe.clip_grad is not None:
             self._scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_grad)
@@ -98,3 +94,8 @@ class Optimisation:
                 f"the checkpoint is of another model or recipe: {str(error).splitlines()[0]}"
             ) from None
         self._scaler.load_state_dict(state["scaler"])
+
+
+def _moving_average(model: nn.Module, decay: float) -> AveragedModel:
+    update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    return AveragedModel(model, multi_avg_fn=update, use_buffers=True)

@@ -20,7 +20,7 @@ class OptimizerSettings(Spec):
     name: str = Field(
         "sgd", description="As timm's optimiser factory calls it: sgd, adamw, lamb, lion, muon, ..."
     )
-    lr: Annotated[float, Range(1e-3, 1.0, log=True)] = Field(0.1, gt=0, description="Highest learning rate.")
+    lr: Annotated[float, Range(1e-4, 1.0, log=True)] = Field(0.1, gt=0, description="Highest learning rate.")
     weight_decay: Annotated[float, Range(1e-6, 0.1, log=True)] = Field(5e-4, ge=0)
     momentum: Annotated[float, Range(0.8, 0.98)] = Field(
         0.9, ge=0, lt=1, description="Where the optimiser has one."
@@ -35,9 +35,8 @@ class OptimizerSettings(Spec):
     @field_validator("name")
     @classmethod
     def _known(cls, name: str) -> str:
-        from timm.optim import get_optimizer_info, list_optimizers
-
-        known = [item for item in list_optimizers() if not get_optimizer_info(item).second_order]
+        timm = _timm()
+        known = [item for item in timm.list_optimizers() if not timm.get_optimizer_info(item).second_order]
         if name not in known:
             raise ValueError(unknown_name("optimiser", name, known))
         return name
@@ -48,10 +47,8 @@ class OptimizerSettings(Spec):
         Raises:
             InputError: The optimiser does not take these options, or is not installed.
         """
-        from timm.optim import create_optimizer_v2
-
         try:
-            optimizer = create_optimizer_v2(
+            optimizer: torch.optim.Optimizer = _timm().create_optimizer_v2(
                 model,
                 self.name,
                 lr=self.lr,
@@ -62,15 +59,20 @@ class OptimizerSettings(Spec):
             )
         except (TypeError, ValueError, ImportError, AssertionError, RuntimeError) as error:
             raise InputError(f"the optimiser `{self.name}` cannot be made: {error}") from None
-        if (
-            self.layer_decay not in (None, 1)
-            and len({group["lr_scale"] for group in optimizer.param_groups}) == 1
-        ):
+        scales = {group.get("lr_scale") for group in optimizer.param_groups}
+        if self.layer_decay not in (None, 1) and len(scales) == 1:
             raise InputError(
-                "`optimizer.layer_decay` has no effect: the model does not say what its layers are"
+                "`optimizer.layer_decay` has no effect: the model does not tell its layers apart"
             )
         for group in more:
             optimizer.add_param_group(group)
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
         return optimizer
+
+
+def _timm() -> Any:
+    """The optimisers of timm, imported where they are needed, since that takes seconds."""
+    import timm.optim
+
+    return timm.optim

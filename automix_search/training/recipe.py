@@ -20,8 +20,6 @@ from automix_search.training.lr_schedules import CosineRate, RateSchedule
 from automix_search.training.optimizers import OptimizerSettings
 from automix_search.validation import check_format, validate
 
-FORMAT = "automix-search/trainer/1"
-
 ALWAYS_COMPARED = ("none", "base", "trivial", "default")
 """Names of the baselines of every search; a recipe may not take them for its own."""
 
@@ -62,7 +60,7 @@ class Recipe(Spec):
     Everything that a search space may change under `trainer:` declares its range.
     """
 
-    format: Literal["automix-search/trainer/1"] = FORMAT
+    format: Literal["automix-search/trainer/1"] = "automix-search/trainer/1"
     task: Literal["classification"] = "classification"
     data: DataSource | None = Field(None, description="Null only where a program gives the data itself.")
     model: ModelSpec | None = Field(None, description="Null only where a program gives the model itself.")

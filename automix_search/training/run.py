@@ -1,4 +1,4 @@
-"""One training as it stands: everything that changes from step to step, and so everything a checkpoint holds."""
+"""One training as it stands: all that changes from step to step, and so all that a checkpoint holds."""
 
 from __future__ import annotations
 

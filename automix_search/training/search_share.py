@@ -31,7 +31,7 @@ def take_share(split: Split, share: float, seed: int) -> tuple[Split, Split | No
 
 
 def endless(batches: Batches | None, seeds: Seeds, epoch: int) -> Iterator[tuple[Tensor, Tensor] | None]:
-    """Inputs and labels of shuffled batches without end, the same in the same epoch; only None without `batches`."""
+    """Inputs and labels of shuffled batches without end, the same in each run; None without `batches`."""
     if batches is None:
         yield from repeat(None)
     else:

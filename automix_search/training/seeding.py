@@ -52,10 +52,11 @@ def _generator(*words: int) -> Generator:
 
 
 class GlobalRandom:
-    """torch's global random state as one training sees it: put in place while it works, taken away while it waits.
+    """torch's global random state as one training sees it: there while it works, away while it waits.
 
-    Initial weights, dropout and stochastic depth draw from the global state. With this, several trainings in one
-    process do not disturb each other, nor the caller.
+    Initial weights, dropout and stochastic depth draw from the global state. With this, several trainings
+    in one process do not disturb each other, nor the caller. cuDNN is asked for its repeatable kernels
+    meanwhile.
 
     Args:
         seed: Where the stream begins.
@@ -70,7 +71,8 @@ class GlobalRandom:
     @contextmanager
     def active(self) -> Iterator[None]:
         """This training's state in place of the caller's."""
-        outside = self._read()
+        outside, repeatable = self._read(), torch.backends.cudnn.deterministic
+        torch.backends.cudnn.deterministic = True
         if self._states is None:
             torch.manual_seed(self._seed)
         else:
@@ -80,6 +82,7 @@ class GlobalRandom:
         finally:
             self._states = self._read()
             self._write(outside)
+            torch.backends.cudnn.deterministic = repeatable
 
     def state_dict(self) -> dict[str, Tensor]:
         """The state where this training stands now; only while it is active."""

@@ -14,8 +14,8 @@ from automix_search.training.classification import ClassificationTrainer
 from automix_search.training.run import Run
 from automix_search.training.seeding import GlobalRandom
 
-WARM_UP_STEPS = 2
-TIMED_STEPS = 5
+WARM_UP_STEPS = 3
+TIMED_STEPS = 7
 
 
 def time_step(trainer: ClassificationTrainer, policy: Policy, device: str = "cpu") -> float:

@@ -51,7 +51,7 @@ def test_top5() -> None:
 
 
 def test_mean_average_precision() -> None:
-    # Class 0 ranks 0 (yes), 2 (no), 1 (yes): (1 + 2/3) / 2. Class 1 ranks 1, 2 first: 1. Class 2 has no image.
+    # Class 0 ranks 0 (yes), 2 (no), 1 (yes): (1 + 2/3) / 2. Class 1 ranks 1, 2 first: 1. Class 2: no image.
     assert value("mean_average_precision", ROW_LOGITS, ROWS) == pytest.approx((5 / 6 + 1) / 2)
 
 

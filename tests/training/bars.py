@@ -1,4 +1,4 @@
-"""A small data set and a small network with everything that may go wrong in it: dropout, batch norm, H != W."""
+"""A small data set and a small network with all that may go wrong in it: dropout, batch norm, H != W."""
 
 import numpy as np
 import torch

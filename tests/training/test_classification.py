@@ -309,7 +309,7 @@ def test_with_settings() -> None:
     assert other.settings.optimizer.lr == 0.2
     assert (one.resources.cpus, one.resources.gpus) == (1, 0.5)
     assert one.transform.batch[0].kind == "hflip"
-    with pytest.raises(InputError, match="cannot change `trainer.data`"):
+    with pytest.raises(InputError, match=r"cannot change `trainer\.data`"):
         one.with_settings(recipe(data={"kind": "digits"}))
 
 

@@ -11,7 +11,8 @@ from automix_search.errors import InputError
 from automix_search.mixing import AbstractMixer
 from automix_search.testing.trainers import TrainerContract
 from automix_search.training.base import AbstractTrainer, Assignment
-from automix_search.training.custom import load_class, load_trainer, user_modules
+from automix_search.training.custom import load_class, load_trainer
+from automix_search.user_code import user_modules
 
 EXAMPLE = Path(__file__).parents[2] / "trainers" / "examples" / "my_loop.py"
 
@@ -88,7 +89,7 @@ def test_reaches_a_process_that_has_no_such_file(file: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("Mines", "unknown class `Mines`; did you mean `Mine`"),
+        ("Mines", "unknown name `Mines`; did you mean `Mine`"),
         ("Needy", "Needy must be possible to make without arguments: .*path"),
         ("Half", "Half does not define `train`"),
         ("Other", r"Other is not a class derived from automix_search\.training\.base\.AbstractTrainer"),
@@ -120,7 +121,7 @@ def test_no_such_file_or_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         load_trainer("nowhere.py:Mine")
     with pytest.raises(InputError, match="cannot import `nowhere`"):
         load_trainer("nowhere:Mine")
-    with pytest.raises(InputError, match="must be `file.py:Name`"):
+    with pytest.raises(InputError, match=r"must be `file\.py:Name`"):
         load_trainer("nowhere.py")
     (tmp_path / "near.py").write_text(TRAINER)
     monkeypatch.chdir(tmp_path)

@@ -141,5 +141,5 @@ def test_biases_and_norms_do_not_decay() -> None:
 
 def test_a_recipe_without_data_is_for_programs() -> None:
     assert recipe().data is None
-    with pytest.raises(InputError, match="mine.yaml does not say what it is"):
+    with pytest.raises(InputError, match=r"mine\.yaml does not say what it is"):
         load_recipe(Document([], "mine.yaml"))

@@ -2,9 +2,10 @@
 
     automix-search launch --trainer my_loop.py:MyTrainer --space quick --trials 24
 
-A trainer scores one policy: it trains a model with `augment.loss(...)` and yields its metrics after each epoch. What it
-trains on, and how, is up to you. Ray workers get this file's code, and the arrays kept in the trainer, from the
-machine where the search was started; other files of yours that it imports must be installed on the workers.
+A trainer scores one policy: it trains a model with `augment.loss(...)` and yields its metrics after each
+epoch. What it trains on, and how, is up to you. Ray workers get this file's code, and the arrays kept in
+the trainer, from the machine where the search was started; other files of yours that it imports must be
+installed there.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ CLASSES = 4
 
 
 def bars(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Noisy pictures with one bright bar, in one of four rows: `count x 1 x 8 x 10` uint8, and the row as class."""
+    """Noisy pictures with a bright bar, `count x 1 x 8 x 10` uint8; its row of four is the class."""
     random = np.random.default_rng(seed)
     labels = random.integers(CLASSES, size=count)
     images = random.uniform(0, 120, (count, 1, 8, 10))
