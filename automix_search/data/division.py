@@ -88,7 +88,7 @@ def divide(given: Division, source: Source, rule: Rule) -> dict[str, np.ndarray]
 
 
 def stratified_order(strata: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A random order of which every beginning holds every stratum in its share, to within one sample.
+    """A random order of which every beginning holds one and the same part of every stratum, rounded.
 
     Args:
         strata: `(n,)` int64, the class of each sample.

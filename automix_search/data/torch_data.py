@@ -78,16 +78,13 @@ def content_of(train: Any, valid: Any, test: Any, name: str, holding: Holding) -
         held = {split: _materialised(part, f"{name}: {split}") for split, part in parts.items()}
         images, labels, division = join(held["train"], held.get("valid"), held.get("test"), name)
         return Content(images, labels, division, None, holding.class_names, holding.normalised)
-    labels = {split: _labels(part) for split, part in parts.items()}
-    division = number_parts({split: len(own) for split, own in labels.items()})
-    pool: Dataset[Any] = ConcatDataset([_dataset(part) for part in parts.values()])
+    listed = {split: _labels(part) for split, part in parts.items()}
     return Content(
-        pool,
-        np.concatenate(list(labels.values())),
-        division,
-        None,
-        holding.class_names,
-        holding.normalised,
+        ConcatDataset([_dataset(part) for part in parts.values()]),
+        np.concatenate(list(listed.values())),
+        number_parts({split: len(labels) for split, labels in listed.items()}),
+        class_names=holding.class_names,
+        normalised=holding.normalised,
         workers=holding.workers,
     )
 

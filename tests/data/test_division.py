@@ -27,7 +27,7 @@ def everything(ids: np.ndarray) -> Division:
     seed=st.integers(0, 2**16),
 )
 @settings(deadline=None, max_examples=60)
-def test_every_beginning_of_a_stratified_order_has_every_class_in_its_share(
+def test_every_beginning_of_a_stratified_order_holds_the_same_part_of_every_class(
     counts: list[int], share: float, seed: int
 ) -> None:
     strata = np.repeat(np.arange(len(counts)), counts)
@@ -35,7 +35,8 @@ def test_every_beginning_of_a_stratified_order_has_every_class_in_its_share(
     assert sorted(order.tolist()) == list(range(len(strata)))
     length = round(share * len(strata))
     found = np.bincount(strata[order[:length]], minlength=len(counts))
-    assert (np.abs(found - length * np.array(counts) / len(strata)) <= 1 + 1e-9).all()
+    parts = (found[None] + [[-0.5], [0.5]]) / counts  # what rounds to the number that was found
+    assert parts[0].max() <= parts[1].min() + 1e-9
 
 
 @given(

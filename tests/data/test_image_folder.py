@@ -131,7 +131,7 @@ def test_other_bad_folders(tmp_path: Path) -> None:
         load(tmp_path)
     with pytest.raises(InputError, match=f"there is no folder {tmp_path / 'validat'}"):
         load(tmp_path, valid_folder="validat")
-    with pytest.raises(InputError, match="finds nothing in cat/subject0-0.png"):
+    with pytest.raises(InputError, match=r"finds nothing in cat/subject0-0.png"):
         load(tmp_path / "train", group="patient")
 
 

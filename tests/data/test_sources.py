@@ -264,7 +264,7 @@ def test_an_unknown_data_set_gets_the_nearest_name() -> None:
 
 
 def test_wrong_fields_are_told_with_their_place() -> None:
-    with pytest.raises(InputError, match="d.yaml valid_fraction: must be less than 1, but got 2"):
+    with pytest.raises(InputError, match=r"d.yaml valid_fraction: must be less than 1, but got 2"):
         validate(Digits, Document({"kind": "digits", "valid_fraction": 2}, "d.yaml"))
 
 

@@ -191,5 +191,5 @@ def test_user_code_that_fails_is_told_with_its_line(tmp_path: Path) -> None:
         load(tmp_path, "make", "x = 1\ny = x / 0\n")
     with pytest.raises(InputError, match="cannot import `no_such_module`"):
         Function(function="no_such_module:make").load()
-    with pytest.raises(InputError, match="`make` must be `file.py:Name`"):
+    with pytest.raises(InputError, match=r"`make` must be `file.py:Name`"):
         Function(function="make").load()
