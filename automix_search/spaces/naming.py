@@ -2,8 +2,8 @@
 
 A name is the path as the user wrote it: `loss.smoothing`. Inside an option of a choice it goes on with the
 option's label, `mix.cutmix.alpha`; an item of a list is named by its kind, `transform.batch.affine.degrees`,
-and by its position only where nothing better is to be had, `options[1]`. Equal labels beside each other are
-told apart by `#2`.
+by its position only where nothing better is to be had, `options[1]`, and not at all where it is the only one.
+Equal labels beside each other are told apart by `#2`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def _items(items: Sequence[Tree], name: str) -> list[HoledTree]:
     holed: list[HoledTree] = []
     labels = _told_apart([_item_label(item) for item in items])
     for index, (item, label) in enumerate(zip(items, labels, strict=True)):
-        item_name = f"{name}[{index}]" if label is None else f"{name}.{label}"
+        place = f"[{index}]" if len(items) > 1 else ""
+        item_name = f"{name}{place}" if label is None else f"{name}.{label}"
         if is_hole(item) and "choice" in item:
             holed.append(_choice(item, item_name, None if label is None else item_name))
         else:

@@ -162,6 +162,7 @@ def test_a_file_of_another_kind_or_format():
         ("format: automix-search/policy/1", "a space file says `format: automix-search/space/1`"),
         ("format: automix-search/space/2", "written by a newer automix-search"),
         ("mix: cutmix", "does not say what it is"),
+        ("format: {choice: [automix-search/space/1]}", "does not say what it is"),
     ):
         with pytest.raises(InputError, match=said):
             read_space(parse_yaml(line, "my.yaml"))

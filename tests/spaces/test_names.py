@@ -49,6 +49,13 @@ def test_an_item_that_may_be_several_things_is_named_by_its_position():
     ]
 
 
+def test_the_only_item_of_a_list_needs_no_position():
+    text = "mix: {kind: switch, options: [{method: {choice: [none, {kind: mixup, alpha: default}]}}]}"
+    assert names(text) == ["mix.options.method", "mix.options.method.mixup.alpha"]
+    text = "transform: {batch: [{choice: [null, {kind: hflip}, {kind: affine, degrees: default}]}]}"
+    assert names(text) == ["transform.batch", "transform.batch.affine.degrees"]
+
+
 def test_items_without_a_kind_are_named_by_what_they_hold():
     text = (
         "mix: {kind: switch, options: [{method: none, weight: default}, {method: {kind: mixup, alpha: 1.0}}]}"
