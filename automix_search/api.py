@@ -138,11 +138,9 @@ def search(
 
 def start(launch: Launch, observers: Sequence[Observer] = ()) -> SearchResult:
     """Make the run folder of a launch and run its search to the end."""
-    config = launch.config
-    run = create_run(Path(config.runs_dir), config.name or "run")
+    run = create_run(Path(launch.config.runs_dir), launch.config.name or "run")
     with run:
-        write_atomically(run.launch, to_yaml(dump(config)))
-        return _conduct(run, launch, observers, resume=False)
+        return carry_out(run, launch, observers)
 
 
 def resume(run: RunFolder, *, more_trials: int = 0, observers: Sequence[Observer] = ()) -> SearchResult:
@@ -156,20 +154,27 @@ def resume(run: RunFolder, *, more_trials: int = 0, observers: Sequence[Observer
     Raises:
         InputError: It is running, its data has changed, or its launch file is damaged.
     """
-    config = read_launch(read_yaml(run.launch))
-    if more_trials:
-        config = config.model_copy(update={"trials": config.trials + more_trials})
-    launch = resolve(config)
     with run:
-        write_atomically(run.launch, to_yaml(dump(launch.config)))
-        return _conduct(run, launch, observers, resume=True)
+        return carry_out(run, relaunch(run, more_trials), observers)
 
 
-def _conduct(run: RunFolder, launch: Launch, observers: Sequence[Observer], *, resume: bool) -> SearchResult:
-    plan = launch.plan
-    every_s = 0.0 if launch.config.checkpoint_every == "0s" else seconds(launch.config.checkpoint_every)
+def relaunch(run: RunFolder, more_trials: int = 0) -> Launch:
+    """The launch of a run that is there already, read and checked again.
+
+    Raises:
+        InputError: Its launch file is damaged, or what it names is no longer there.
+    """
+    config = read_launch(read_yaml(run.launch))
+    return resolve(config.model_copy(update={"trials": config.trials + more_trials}))
+
+
+def carry_out(run: RunFolder, launch: Launch, observers: Sequence[Observer] = ()) -> SearchResult:
+    """Run a search to its end, from wherever it stands, in a folder that the caller has locked."""
+    config, plan = launch.config, launch.plan
+    write_atomically(run.launch, to_yaml(dump(config)))
+    every_s = 0.0 if config.checkpoint_every == "0s" else seconds(config.checkpoint_every)
     executor = executor_of(launch.profile, plan.trainer.resources, run.trials.absolute(), every_s)
-    rows = conduct(run, plan, executor, observers, resume=resume)
+    rows = conduct(run, plan, executor, observers, resume=run.ledger.exists())
     return SearchResult(run, plan.trainer.objective, rows, plan.trainer.describe(), plan.methods)
 
 

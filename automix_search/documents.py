@@ -52,6 +52,27 @@ class Document:
         return f"{self.source}{line} {dotted(path)}".rstrip()
 
 
+@dataclass(frozen=True)
+class ChangedDocument(Document):
+    """A document of which some places were changed from outside.
+
+    Attributes:
+        changes: What changed a place, for messages: `--trials`.
+    """
+
+    changes: Mapping[Place, str] = field(default_factory=dict)
+
+    def where(self, path: Place) -> str:
+        """The change that put a thing there; source, line and path for what is as it was read."""
+        whole = (*self.root, *path)
+        for place, change in self.changes.items():
+            if whole[: len(place)] == place:
+                return f"{change} {dotted(whole[len(place) :])}".rstrip()
+            if place[: len(whole)] == whole and whole not in self.lines:
+                return change
+        return super().where(path)
+
+
 def dotted(path: Place) -> str:
     """A path as people write it: `mix.options[0].method`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")

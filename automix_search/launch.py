@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, JsonValue, field_validator
 
 from automix_search.compute.profiles import AbstractProfile, load_profile
-from automix_search.documents import Document, Tree
+from automix_search.documents import ChangedDocument, Document, Tree
 from automix_search.errors import InputError
 from automix_search.families import Spec
 from automix_search.presets import find_preset
@@ -209,7 +209,8 @@ def _named(config: LaunchConfig, kind: Literal["space", "trainer", "cluster"]) -
     tree = document.tree
     for path, new in changes.items():
         tree = with_change(tree, path.split(".")[1:], new, path)
-    return Document(tree, document.source, document.lines)
+    places = {tuple(path.split(".")[1:]): f"`set: {path}`" for path in changes}
+    return ChangedDocument(tree, document.source, document.lines, changes=places)
 
 
 def with_change(tree: Tree, path: Sequence[str], value: Tree, whole: str) -> Tree:

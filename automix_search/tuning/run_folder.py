@@ -29,6 +29,7 @@ class RunFolder:
         self.leaderboard = path / "leaderboard.csv"
         self.policy = path / "policy.yaml"
         self.trials = path / "trials"
+        self._lock_file = path / ".lock"
         self._lock: IO[str] | None = None
 
     @property
@@ -50,6 +51,19 @@ class RunFolder:
             raise InputError(f"cannot read {self.environment}: {error}") from None
         return environment
 
+    @property
+    def owner(self) -> str | None:
+        """The live process that works in the folder, by its number; None when there is none."""
+        try:
+            with open(self._lock_file, encoding="utf-8") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except OSError:
+                    return file.read().strip() or "unknown"
+        except OSError:
+            pass
+        return None
+
     def __enter__(self) -> RunFolder:
         self._acquire()
         return self
@@ -62,7 +76,7 @@ class RunFolder:
     def _acquire(self) -> None:
         """Lock the folder for this process; the lock goes with the process, however it ends."""
         try:
-            file = open(self.path / ".lock", "a+", encoding="utf-8")  # noqa: SIM115
+            file = open(self._lock_file, "a+", encoding="utf-8")  # noqa: SIM115
         except OSError as error:
             raise InputError(f"cannot write in {self.path}: {error.strerror}") from None
         try:
