@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from automix_search.data.pictures import Pictures
 from automix_search.data.splits import Arrays, Split, Streamed
-from automix_search.data.streams import Stream
+from automix_search.data.streams import Request, Stream
 from automix_search.errors import InputError
 from automix_search.transforms import AbstractLoadTransform
 
@@ -98,7 +98,7 @@ class Batches:
         else:
             order = torch.randperm(count, generator=generator, device=generator.device)
             order = order[: max(count - count % self.batch_size, min(count, self.batch_size))]
-        for positions, images in self._images.batches(torch.split(order, self.batch_size), generator):
+        for positions, images in self._images.batches(order, self.batch_size, generator):
             inputs = _with_channels_last(images) if self._channels_last else images
             yield Batch(
                 inputs, self._labels.index_select(0, positions), self._index.index_select(0, positions)
@@ -106,25 +106,25 @@ class Batches:
 
 
 class _Held:
-    """Images in one tensor."""
+    """Images in one tensor: on the device, or on the host when it has no room for them."""
 
     def __init__(self, split: Arrays, device: torch.device) -> None:
         self._device = device
         images = _view(split.images)
-        if device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(device)
-            images = images.to(device) if images.nbytes <= _DEVICE_SHARE * free else images.pin_memory()
-        elif device.type != "cpu":
-            images = images.to(device)
-        self._images = images
+        self._images = images.to(device) if _has_room(device, images.nbytes) else images
 
     def batches(
-        self, order: Sequence[Tensor], generator: Generator | None
+        self, order: Tensor, size: int, generator: Generator | None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        near = self._images.device
-        for positions in order:
-            images = self._images.index_select(0, positions.to(near))
-            yield positions.to(self._device), images.to(self._device)
+        near = torch.split(order.to(self._images.device), size)
+        for wanted, positions in zip(near, torch.split(order.to(self._device), size), strict=True):
+            images = self._images.index_select(0, wanted)
+            yield positions, images if images.device == self._device else self._moved(images)
+
+    def _moved(self, images: Tensor) -> Tensor:
+        """Copied without a wait where the device can do that."""
+        pinned = images.pin_memory() if self._device.type == "cuda" else images
+        return pinned.to(self._device, non_blocking=True)
 
 
 class _Read:
@@ -139,14 +139,16 @@ class _Read:
         self._streams: dict[bool, Stream] = {}
 
     def batches(
-        self, order: Sequence[Tensor], generator: Generator | None
+        self, order: Tensor, size: int, generator: Generator | None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         train = generator is not None
         if train not in self._streams:
             self._streams[train] = self._open(train)
-        requests = [self._requests(positions, generator) for positions in order]
-        for positions, images in zip(order, self._streams[train].read(requests), strict=True):
-            yield positions.to(self._device), images.to(self._device, non_blocking=True)
+        requests = self._requests(order, generator)
+        chunks = [requests[start : start + size] for start in range(0, len(requests), size)]
+        near = torch.split(order.to(self._device), size)
+        for positions, images in zip(near, self._streams[train].read(chunks), strict=True):
+            yield positions, images.to(self._device, non_blocking=True)
 
     def _open(self, train: bool) -> Stream:
         dataset = self._split.dataset
@@ -154,12 +156,20 @@ class _Read:
             dataset = dataset.prepared(self._load, train)
         return Stream(dataset, self._split.workers, pinned=self._device.type == "cuda")
 
-    def _requests(self, positions: Tensor, generator: Generator | None) -> list[tuple[int, int]]:
-        items = self._split.index[positions.cpu().numpy()].tolist()
+    def _requests(self, order: Tensor, generator: Generator | None) -> list[Request]:
+        """What to read, and the seed of its random transforms: drawn for training, else the same."""
+        items = self._split.index[order.cpu().numpy()].tolist()
         if generator is None:
             return [(item, item) for item in items]
         seeds = torch.randint(2**31, (len(items),), generator=generator, device=generator.device)
         return list(zip(items, seeds.tolist(), strict=True))
+
+
+def _has_room(device: torch.device, size: int) -> bool:
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return size <= _DEVICE_SHARE * free
 
 
 def _view(images: np.ndarray) -> Tensor:
