@@ -89,6 +89,8 @@ class Executor(Protocol):
 
     workers: int | None
     """How many trainings run at once; None where only the cluster knows."""
+    place: Place
+    """Where each of them runs."""
 
     def run(self, trainer: AbstractTrainer, source: JobSource) -> None:
         """Run jobs until the source is finished."""

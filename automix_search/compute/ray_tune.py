@@ -16,7 +16,7 @@ from typing import Any
 
 from automix_search.compute.jobs import Failure, Job, JobSource, Place, perform
 from automix_search.training.base import AbstractTrainer
-from automix_search.training.custom import user_modules
+from automix_search.user_code import user_modules
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -111,6 +111,7 @@ class RayTune:
 
 def _bridge_run(trainer: AbstractTrainer, source: JobSource, executor: RayTune, state: str) -> None:
     bridge = _Bridge(source, executor.workers or _fitting(executor.resources))
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(bridge.workers)  # else workers start one after the other
     resources = {"cpu": executor.resources.cpus, "gpu": executor.resources.gpus}
     worker = tune.with_parameters(_Worker, trainer=trainer, place=executor.place)
     tuner = tune.Tuner(
@@ -183,6 +184,10 @@ class _Bridge:
         self.workers = workers
         self.running: dict[str, str] = {}
         self.error: Exception | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Ray pickles the tuner for a restore that is never used; the ledger and its open file stay out of it."""
+        return {}
 
     def next_config(self, trial_id: str) -> dict[str, Any] | str | None:
         if self.error is not None:

@@ -13,6 +13,7 @@ from automix_search.mixing.partners import Flip
 from automix_search.mixing.switch import Option
 from automix_search.policy import Policy, Transform
 from automix_search.training.base import AbstractTrainer
+from automix_search.transforms.load import stage_size
 from automix_search.transforms.resize import Resize
 from automix_search.transforms.trivial_augment import TrivialAugment
 
@@ -38,7 +39,10 @@ def baselines_of(trainer: AbstractTrainer) -> dict[str, Policy]:
 
 def unaugmented(base: Transform) -> Transform:
     """Transforms that change nothing: pictures are only brought to the size that the base transforms bring them to."""
-    return Transform(load=(Resize(size=base.load[-1].output_size),) if base.load else ())
+    if not base.load:
+        return Transform()
+    height, width = stage_size(base.load)
+    return Transform(load=(Resize(height=height, width=width),))
 
 
 def timm_switch() -> Switch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -85,6 +86,7 @@ class SamplingStage(AbstractStage):
         self._watch = stopping.watch()
         self._asked = 0
         self._live: dict[str, optuna.Trial] = {}
+        self._told: dict[str, set[int]] = defaultdict(set)  # epochs that the study knows; it refuses a second value
 
     def propose(self) -> Job | None:
         if self._asked >= self._trials:
@@ -130,14 +132,16 @@ class SamplingStage(AbstractStage):
         """Find the study's running trials by name; one that the ledger does not know never started and failed."""
         for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
             if frozen.user_attrs.get(NAME) in records:
-                self._live[frozen.user_attrs[NAME]] = optuna.Trial(self._study, frozen._trial_id)
+                name = frozen.user_attrs[NAME]
+                self._live[name] = optuna.Trial(self._study, frozen._trial_id)
+                self._told[name] = set(frozen.intermediate_values)
             else:
                 self._study.tell(frozen.number, state=TrialState.FAIL)
 
     def reported(self, job: Job, epoch: int, value: float) -> bool:
-        trial = self._live[job.name]
-        if epoch not in self._study.trials[trial.number].intermediate_values:
-            trial.report(value, epoch)
+        if epoch not in self._told[job.name]:
+            self._told[job.name].add(epoch)
+            self._live[job.name].report(value, epoch)
         return self._watch.stops(job.name, epoch, self._sign * value, job.epochs)
 
     def ended(self, record: Record) -> None:
