@@ -117,6 +117,12 @@ def test_timm_models_take_channels_size_and_classes(name: str, channels: int, si
     assert model.eval()(torch.randn(2, channels, *size)).shape == (2, 7)
 
 
+def test_models_of_fixed_size_are_made_for_the_size_of_the_images() -> None:
+    model = build("vit_tiny_patch16_224", 1, (48, 32), options={"depth": 1})
+    assert model.patch_embed.grid_size == (3, 2)  # type: ignore[union-attr]
+    assert model.eval()(torch.randn(2, 1, 48, 32)).shape == (2, 5)
+
+
 def test_options_are_passed_on() -> None:
     assert parameters(build("tiny_cnn", options={"width": 4})) < parameters(build("tiny_cnn"))
     assert parameters(build("test_vit", size=(32, 32), options={"depth": 1})) < parameters(
