@@ -75,9 +75,11 @@ class ClassificationTrainer(AbstractTrainer):
             with random.active():
                 loss = run.train_epoch()
                 run.metrics = {"epoch": run.epoch, "train_loss": loss, "lr": run.optimisation.rate}
-                run.metrics |= self.score(run, assignment) if math.isfinite(loss) else self.failed()
                 if math.isfinite(loss):
+                    run.metrics |= self.score(run, assignment)
                     run.keep(assignment.checkpoint, assignment.checkpoint_every_s)
+                else:
+                    run.metrics |= {metric.name: math.nan for metric in self.metrics}
             yield run.metrics
             if not math.isfinite(loss):
                 return
@@ -122,10 +124,6 @@ class ClassificationTrainer(AbstractTrainer):
             optimisation.best_model, batches.epoch(None), run.augmenter.normalise, optimisation.autocast()
         )
         return score(logits, labels, self.metrics)
-
-    def failed(self) -> dict[str, float]:
-        """What stands for the metrics of a training that went astray."""
-        return {metric.name: math.nan for metric in self.metrics}
 
     def build_model(self) -> nn.Module:
         """A fresh model from torch's global random state, on the CPU, with the recipe's starting weights."""

@@ -372,3 +372,12 @@ def test_uses_the_assignments_epochs_for_its_schedules() -> None:
     short = list(trainer(epochs=30, lr_schedule={"kind": "linear"}).train(assignment(epochs=2)))
     assert short[-1]["lr"] == pytest.approx(0.05 * 0.5 / (2 * (SIZES["train"] // 8)))
     assert replace(assignment(), epochs=2).epochs == 2
+
+
+def test_compiles_the_model_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda self: compiled.append(self))
+    plain = list(trainer().train(assignment(epochs=1)))
+    assert not compiled
+    assert last(trainer(compile=True).train(assignment(epochs=1))) == plain[0]
+    assert len(compiled) == 1
