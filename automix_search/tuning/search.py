@@ -188,6 +188,7 @@ class BestPolicy:
         self._run = run
         self._plan = plan
         self._about = about
+        self._written: tuple[object, ...] = ()
 
     def noticed(self, event: Event, records: Mapping[str, Record]) -> None:
         if event["event"] != "finished":
@@ -196,6 +197,7 @@ class BestPolicy:
         rows = leaderboard(records, objective)
         write_atomically(self._run.leaderboard, as_csv(rows))
         best = best_so_far(records, objective)
-        if best is not None:
+        if best is not None and (best.name, best.search, best.test) != self._written:
+            self._written = (best.name, best.search, best.test)
             policy = exported(best, rows, objective.metric, self._run.name, self._about, self._plan.methods)
             write_atomically(self._run.policy, to_yaml(dump(policy)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -12,6 +13,7 @@ from automix_search.tuning.leaderboard import Row
 LIBRARIES = ("automix-search", "torch", "torchvision", "timm", "ray", "optuna", "numpy")
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of this package and of the libraries that decide results."""
     return {name: version(name) for name in LIBRARIES}
