@@ -13,7 +13,7 @@ from automix_search.errors import InputError
 from automix_search.launch import Launch, LaunchConfig, read_launch, resolve, seconds
 from automix_search.metrics import Metric
 from automix_search.policy import Policy, save_policy
-from automix_search.spaces import Space, read_space, space_of
+from automix_search.spaces import Space, space_of
 from automix_search.training.base import AbstractTrainer, Objective
 from automix_search.training.factory import trainer_from_objects, trainer_from_recipe
 from automix_search.training.recipe import Recipe

@@ -65,7 +65,9 @@ class Family:
             return value
         if not isinstance(value, Mapping):
             raise PydanticCustomError(
-                "not_a_mapping", "a {noun} is a mapping with `kind`, not {got}", {"noun": self.noun, "got": repr(value)}
+                "not_a_mapping",
+                "a {noun} is a mapping with `kind`, not {got}",
+                {"noun": self.noun, "got": repr(value)},
             )
         kinds = self.kinds(extra)
         kind = value.get("kind")
@@ -78,14 +80,18 @@ class Family:
             raise PydanticCustomError("unknown_kind", "{text}", {"text": text})
         return kinds[kind].model_validate(value, context=context)
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
         def read(value: object, info: ValidationInfo) -> Spec:
             return self.read(value, (info.context or {}).get("methods", ()), info.context)
 
         def dump(value: Spec, info: core_schema.FieldSerializationInfo) -> Any:
             return value.model_dump(mode=info.mode)
 
-        members = [handler.generate_schema(member) for member in self.members]
+        members: list[core_schema.CoreSchema | tuple[core_schema.CoreSchema, str]] = [
+            handler.generate_schema(member) for member in self.members
+        ]
         return core_schema.with_info_plain_validator_function(
             read,
             json_schema_input_schema=core_schema.union_schema(members),

@@ -30,18 +30,17 @@ def executor_of(
     device = "cuda" if resources.gpus else "cpu"
     _check_gpus(profile, resources)
     if isinstance(profile, DebugProfile):
-        threads = max(1, int(resources.cpus))
+        threads = resources.cpus
         return InProcess(Place(device, threads, checkpoints, checkpoint_every_s))
-    from automix_search.compute.ray_tune import RayResources, RayTune
+    from automix_search.compute.ray_tune import RayTune
 
     if isinstance(profile, AddressProfile):
-        share = RayResources(resources.cpus, resources.gpus)
         kept = checkpoints if profile.shared_runs else None
-        place = Place(device, max(1, int(resources.cpus)), kept, checkpoint_every_s)
-        return RayTune(place, profile.workers, share, address=profile.resolve(os.environ))
+        place = Place(device, resources.cpus, kept, checkpoint_every_s)
+        return RayTune(place, profile.workers, resources, address=profile.resolve(os.environ))
     if isinstance(profile, LocalProfile):
         layout = profile.layout(usable_cores(), resources.cpus, resources.gpus, _gpus())
-        share = RayResources(max(resources.cpus, layout.threads), resources.gpus)
+        share = Resources(cpus=max(resources.cpus, layout.threads), gpus=resources.gpus)
         place = Place(device, layout.threads, checkpoints, checkpoint_every_s)
         return RayTune(
             place, layout.workers, share, dashboard=profile.dashboard, object_store_gb=profile.object_store_gb

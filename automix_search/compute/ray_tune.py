@@ -7,15 +7,15 @@ schedulers, whose state does not survive a restart (docs/decisions/own-ray-bridg
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from automix_search.compute.jobs import Failure, Job, JobSource, Place, perform
-from automix_search.training.base import AbstractTrainer
+from automix_search.training.base import AbstractTrainer, Resources
 from automix_search.user_code import user_modules
 
 ENVIRONMENT = {
@@ -45,14 +45,6 @@ from ray.tune.search import Searcher  # noqa: E402
 WORKER_DIED = Failure("the worker process died: out of memory, or killed from outside")
 
 
-@dataclass(frozen=True)
-class RayResources:
-    """What one training gets of the cluster; `gpus` may be a fraction."""
-
-    cpus: float = 1.0
-    gpus: float = 0.0
-
-
 class RayTune:
     """Runs trainings on a Ray cluster.
 
@@ -69,7 +61,7 @@ class RayTune:
         self,
         place: Place,
         workers: int | None,
-        resources: RayResources,
+        resources: Resources,
         *,
         address: str | None = None,
         dashboard: bool = False,
@@ -95,9 +87,8 @@ class RayTune:
             shutil.rmtree(state, ignore_errors=True)
 
     def _connect(self) -> None:
-        quiet = {"log_to_driver": False, "logging_level": "ERROR"}
         if self.address is not None:
-            ray.init(address=self.address, **quiet)
+            ray.init(address=self.address, log_to_driver=False, logging_level=logging.ERROR)
             return
         gpus = torch.cuda.device_count() if self.resources.gpus else 0
         ray.init(
@@ -105,7 +96,8 @@ class RayTune:
             num_gpus=gpus,
             include_dashboard=self.dashboard,
             object_store_memory=None if self.object_store_gb is None else int(self.object_store_gb * 2**30),
-            **quiet,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
         )
 
 
@@ -137,7 +129,7 @@ def _bridge_run(trainer: AbstractTrainer, source: JobSource, executor: RayTune, 
         raise bridge.error
 
 
-def _fitting(resources: RayResources) -> int:
+def _fitting(resources: Resources) -> int:
     """How many trainings the connected cluster holds at once."""
     has = ray.cluster_resources()
     fits = [has.get("CPU", 0) / resources.cpus] if resources.cpus else []
@@ -145,10 +137,10 @@ def _fitting(resources: RayResources) -> int:
     return max(1, int(min(fits))) if fits else 1
 
 
-class _Worker(tune.Trainable):  # type: ignore[misc]
+class _Worker(tune.Trainable):
     """A process that trains one job after the other; imports and data are paid once."""
 
-    def setup(self, config: dict[str, Any], trainer: AbstractTrainer, place: Place) -> None:
+    def setup(self, config: dict[str, Any], trainer: AbstractTrainer, place: Place) -> None:  # type: ignore[override]
         torch.set_num_threads(place.threads)
         self._trainer = trainer
         self._place = place
@@ -189,9 +181,10 @@ class _Bridge:
         """Ray pickles the tuner for a restore that is never used; the ledger and its open file stay out of it."""
         return {}
 
-    def next_config(self, trial_id: str) -> dict[str, Any] | str | None:
+    def next_config(self, trial_id: str) -> Any:
+        """The config of a new trial, None where there is none now, or Ray's sign that there will be none."""
         if self.error is not None:
-            return str(Searcher.FINISHED)
+            return Searcher.FINISHED
         if len(self.running) >= self.workers:
             return None
         try:
@@ -199,9 +192,9 @@ class _Bridge:
             finished = job is None and self.source.finished
         except Exception as error:
             self.error = error
-            return str(Searcher.FINISHED)
+            return Searcher.FINISHED
         if job is None:
-            return str(Searcher.FINISHED) if finished else None
+            return Searcher.FINISHED if finished else None
         self.running[trial_id] = job.name
         return {"job": job}
 
@@ -232,17 +225,20 @@ class _Bridge:
                 self.error = error
 
 
-class _JobSearcher(Searcher):  # type: ignore[misc]
+class _JobSearcher(Searcher):
     """Hands the source's jobs to Ray Tune as trials."""
 
     def __init__(self, bridge: _Bridge) -> None:
         super().__init__()
         self._bridge = bridge
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        return self._bridge.next_config(trial_id)
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        config: dict[str, Any] | None = self._bridge.next_config(trial_id)
+        return config
 
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
         self._bridge.gone(trial_id, died=error)
 
     def save(self, checkpoint_path: str) -> None:
@@ -252,11 +248,11 @@ class _JobSearcher(Searcher):  # type: ignore[misc]
         """Nothing is restored: the ledger is the truth."""
 
 
-class _JobScheduler(FIFOScheduler):  # type: ignore[misc]
+class _JobScheduler(FIFOScheduler):
     """Lets the source decide after each epoch whether a training goes on."""
 
     def __init__(self, bridge: _Bridge) -> None:
-        super().__init__()
+        FIFOScheduler.__init__(self)  # type: ignore[no-untyped-call]
         self._bridge = bridge
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:

@@ -69,8 +69,8 @@ class Augmenter:
     """A policy built for a number of classes.
 
     Life of one training: `search_share` → `param_groups()` → for each epoch `begin_epoch(progress)` → for
-    each step `loss(...)`, backward, optimiser step, `update(StepContext)` → `state_dict()`. A policy that does
-    not learn inherits empty steps.
+    each step `loss(...)`, backward, optimiser step, `update(StepContext)` → `state_dict()`. A policy that
+    does not learn inherits empty steps.
 
     Args:
         transforms: Batch transforms, in order.

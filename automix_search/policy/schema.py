@@ -13,7 +13,7 @@ from automix_search.mixing import Mix, Switch
 from automix_search.policy.augmenter import Augmenter, ImageSpec
 from automix_search.transforms import BatchTransform, LoadTransform
 
-FORMAT = "automix-search/policy/1"
+FORMAT: Literal["automix-search/policy/1"] = "automix-search/policy/1"
 
 
 class Transform(Spec):
@@ -81,5 +81,10 @@ class Policy(Spec):
             InputError: The policy needs something that was not given.
         """
         return Augmenter(
-            self.transform.batch, self.mix, self.loss, num_classes=num_classes, input=input, generator=generator
+            self.transform.batch,
+            self.mix,
+            self.loss,
+            num_classes=num_classes,
+            input=input,
+            generator=generator,
         )

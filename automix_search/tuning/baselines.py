@@ -54,6 +54,8 @@ def timm_switch() -> Switch:
 def _with_own(found: dict[str, Policy], own: Mapping[str, Policy]) -> dict[str, Policy]:
     for name, policy in own.items():
         if name in found:
-            raise InputError(f"the recipe's baseline `{name}` has the name of a built-in one; choose another name")
+            raise InputError(
+                f"the recipe's baseline `{name}` has the name of a built-in one; choose another name"
+            )
         found[name] = policy
     return found

@@ -121,10 +121,13 @@ class Driver:
         running.value, running.metrics = value, metrics
         self._write("reported", job=name, epoch=running.epoch, metrics={**metrics, "epoch": running.epoch})
         if not math.isfinite(value):
-            self._fail(running, Failure(f"diverged: {self._objective.metric} was {value} after epoch {running.epoch}"))
+            self._fail(
+                running,
+                Failure(f"diverged: {self._objective.metric} was {value} after epoch {running.epoch}"),
+            )
             return True
         job = running.job
-        stops = any([stage.reported(job, running.epoch, value) for stage in self._stages if _owns(stage, job)])
+        stops = self._stage_of(job).reported(job, running.epoch, value)
         if running.epoch >= job.epochs:
             return False
         if stops:
@@ -190,18 +193,15 @@ class Driver:
         del self._running[job.name]
         self._write(state, job=job.name, seconds=round(time.time() - running.since, 3), **fields)
         if final:
-            for stage in self._stages:
-                if _owns(stage, job):
-                    stage.ended(self._ledger.records[job.name])
+            self._stage_of(job).ended(self._ledger.records[job.name])
+
+    def _stage_of(self, job: Job) -> AbstractStage:
+        return next(stage for stage in self._stages if stage.name == job.stage)
 
     def _write(self, event: str, **fields: Any) -> None:
         self._ledger.append(event, **fields)
         for observer in self._observers:
             observer.noticed(self._ledger.events[-1], self._ledger.records)
-
-
-def _owns(stage: AbstractStage, job: Job) -> bool:
-    return stage.name == job.stage
 
 
 def asked(job: Job) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Row:
 
 
 def leaderboard(records: Mapping[str, Record], objective: Objective) -> list[Row]:
-    """All candidates, best first: confirmed ones by their mean over fresh seeds, then those that finished, the rest last.
+    """All candidates, best first: confirmed ones by their mean over fresh seeds, then finished ones, the rest last.
 
     Where two are equal the baseline comes first: what is simpler needs no proof.
     """
@@ -59,7 +59,14 @@ def leaderboard(records: Mapping[str, Record], objective: Objective) -> list[Row
         confirmed = math.inf if row.valid is None else sign * row.valid.mean
         searched = math.inf if row.search is None else sign * row.search
         order = ("finished", "pruned", "asked", "interrupted", "failed").index(row.state)
-        return row.valid is None, confirmed, order, -row.epochs if row.state == "pruned" else 0, searched, not row.baseline
+        return (
+            row.valid is None,
+            confirmed,
+            order,
+            -row.epochs if row.state == "pruned" else 0,
+            searched,
+            not row.baseline,
+        )
 
     ordered = sorted(rows, key=place)
     return [replace(row, rank=rank) for rank, row in enumerate(ordered, start=1)]
@@ -71,7 +78,7 @@ def _row(record: Record, records: Mapping[str, Record], objective: Objective) ->
         name=record.candidate,
         baseline=record.stage == "baseline",
         state=record.state,
-        epochs=len(record.metrics),
+        epochs=record.epochs,
         search=record.value,
         valid=_confirmed(record.candidate, records, objective, "valid"),
         test=_confirmed(record.candidate, records, objective, "test"),

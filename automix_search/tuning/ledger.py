@@ -40,6 +40,15 @@ class Record:
     traceback: str = ""
     seconds: float = 0.0
 
+    def asked_again(self, event: Mapping[str, Any]) -> Record:
+        """The record of a further attempt; what was reported stays until the same epoch is reported again."""
+        return Record(event, metrics=self.metrics, seconds=self.seconds)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that are done."""
+        return int(self.metrics[-1]["epoch"]) if self.metrics else 0
+
     @property
     def name(self) -> str:
         """The job's name."""
@@ -105,13 +114,14 @@ def apply_event(records: dict[str, Record], event: Mapping[str, Any]) -> None:
     kind, name = event["event"], event.get("job")
     if kind == "asked":
         before = records.get(event["job"])
-        records[event["job"]] = Record(event, seconds=before.seconds if before else 0.0)
+        records[event["job"]] = Record(event) if before is None else before.asked_again(event)
         return
     record = records.get(str(name))
     if record is None:
         return
     if kind == "reported":
-        record.metrics = [*record.metrics[: event["epoch"] - 1], event["metrics"]]
+        earlier = [metrics for metrics in record.metrics if metrics["epoch"] < event["epoch"]]
+        record.metrics = [*earlier, event["metrics"]]
     elif kind in (*ENDINGS, "interrupted"):
         record.state = kind
         record.value = event.get("value")
@@ -133,7 +143,9 @@ def read_ledger(path: Path) -> list[dict[str, Any]]:
             events += [json.loads(line)] if line.strip() else []
         except ValueError:
             if number < len(lines):
-                raise InputError(f"{path}:{number} is damaged; restore the file, or start a new search") from None
+                raise InputError(
+                    f"{path}:{number} is damaged; restore the file, or start a new search"
+                ) from None
     return events
 
 

@@ -16,8 +16,9 @@ LAUNCH = "launch.yaml"
 class RunFolder:
     """Where everything of one search is kept.
 
-    launch.yaml (resolved), environment.json (versions, objective, data and model), ledger.jsonl (the truth), study.journal (opens in optuna-dashboard),
-    leaderboard.csv, policy.yaml (the best so far), trials/ (checkpoints of unfinished trainings).
+    launch.yaml (resolved), environment.json (versions, objective, data and model), ledger.jsonl (the truth),
+    study.journal (opens in optuna-dashboard), leaderboard.csv, policy.yaml (the best so far), trials/ (checkpoints of
+    unfinished trainings).
     """
 
     def __init__(self, path: Path) -> None:
@@ -85,7 +86,9 @@ class RunFolder:
             file.seek(0)
             owner = file.read().strip() or "another process"
             file.close()
-            raise InputError(f"{self.path} is in use by a live search (process {owner}); wait for it, or stop it") from None
+            raise InputError(
+                f"{self.path} is in use by a live search (process {owner}); wait for it, or stop it"
+            ) from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -124,7 +127,9 @@ def find_run(run: str, runs_dir: Path) -> RunFolder:
             return RunFolder(path)
     if Path(run).is_dir():
         raise InputError(f"{run} is not the folder of a run: it has no {LAUNCH}")
-    raise InputError(unknown_name(f"run (looked in {runs_dir})", run, [found.name for found in list_runs(runs_dir)]))
+    raise InputError(
+        unknown_name(f"run (looked in {runs_dir})", run, [found.name for found in list_runs(runs_dir)])
+    )
 
 
 def list_runs(runs_dir: Path) -> list[RunFolder]:

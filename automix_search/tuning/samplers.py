@@ -21,7 +21,9 @@ STARTUP_TRIALS = 10
 
 
 def _tpe(seed: int) -> BaseSampler:
-    return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP_TRIALS)
+    return TPESampler(
+        seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP_TRIALS
+    )
 
 
 def _gp(seed: int) -> BaseSampler:
@@ -29,7 +31,8 @@ def _gp(seed: int) -> BaseSampler:
 
 
 def _cmaes(seed: int) -> BaseSampler:
-    return CmaEsSampler(seed=seed, n_startup_trials=STARTUP_TRIALS, warn_independent_sampling=False)
+    make: Callable[..., BaseSampler] = CmaEsSampler
+    return make(seed=seed, n_startup_trials=STARTUP_TRIALS, warn_independent_sampling=False)
 
 
 BUILT_IN: dict[str, Callable[[int], BaseSampler]] = {
@@ -45,7 +48,7 @@ def sampler_factory(name: str) -> Callable[[int], BaseSampler]:
     """The function from a seed to a sampler that `name` stands for.
 
     Args:
-        name: tpe, random, gp, cmaes, grid, or `package.module:Name` of a class or function that gives an Optuna sampler.
+        name: tpe, random, gp, cmaes, grid, or `package.module:Name` of what gives an Optuna sampler.
 
     Raises:
         InputError: No such sampler.

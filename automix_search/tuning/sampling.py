@@ -6,6 +6,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import optuna
 from optuna.storages import JournalStorage
@@ -25,7 +26,7 @@ STUDY = "automix-search"
 NAME = "trial"  # user attribute of a study's trial: its name in the ledger
 
 
-def open_study(journal: Path, direction: str) -> optuna.Study:
+def open_study(journal: Path, direction: Literal["max", "min"]) -> optuna.Study:
     """The study of a run, made if it is not there yet; the file opens in optuna-dashboard.
 
     A lock that a killed process left behind is removed: the run folder's own lock says that nobody else is here.
@@ -34,9 +35,8 @@ def open_study(journal: Path, direction: str) -> optuna.Study:
     Path(f"{journal}.lock").unlink(missing_ok=True)
     try:
         storage = JournalStorage(JournalFileBackend(str(journal)))
-        return optuna.create_study(
-            storage=storage, study_name=STUDY, direction=f"{direction}imize", load_if_exists=True
-        )
+        way: Literal["maximize", "minimize"] = "maximize" if direction == "max" else "minimize"
+        return optuna.create_study(storage=storage, study_name=STUDY, direction=way, load_if_exists=True)
     except OSError as error:
         raise InputError(f"cannot write {journal}: {error.strerror}") from None
 
@@ -86,7 +86,9 @@ class SamplingStage(AbstractStage):
         self._watch = stopping.watch()
         self._asked = 0
         self._live: dict[str, optuna.Trial] = {}
-        self._told: dict[str, set[int]] = defaultdict(set)  # epochs that the study knows; it refuses a second value
+        self._told: dict[str, set[int]] = defaultdict(
+            set
+        )  # epochs that the study knows; it refuses a second value
 
     def propose(self) -> Job | None:
         if self._asked >= self._trials:
@@ -107,7 +109,7 @@ class SamplingStage(AbstractStage):
             name=name,
             stage="search",
             candidate=name,
-            policy=candidate.policy,
+            policy=self._trainer.settle(candidate.policy),
             seed=self._seed,
             epochs=self._length(candidate.settings),
             settings=candidate.settings,
@@ -148,5 +150,7 @@ class SamplingStage(AbstractStage):
         trial = self._live.pop(record.name, None)
         if trial is None:
             return
-        state = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED}.get(record.state, TrialState.FAIL)
+        state = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED}.get(
+            record.state, TrialState.FAIL
+        )
         self._study.tell(trial, record.value if state is TrialState.COMPLETE else None, state)

@@ -20,7 +20,7 @@ from automix_search.spaces import Space
 from automix_search.training.base import AbstractTrainer, Objective
 from automix_search.tuning.driver import Driver, Event, Observer, job_of
 from automix_search.tuning.leaderboard import Row, as_csv, best_so_far, leaderboard
-from automix_search.tuning.ledger import Ledger, Record
+from automix_search.tuning.ledger import ENDINGS, Ledger, Record
 from automix_search.tuning.run_folder import RunFolder
 from automix_search.tuning.sampling import SamplingStage, open_study
 from automix_search.tuning.stages import BaselineStage, ConfirmStage
@@ -77,7 +77,12 @@ class SearchPlan:
 
 
 def conduct(
-    run: RunFolder, plan: SearchPlan, executor: Executor, observers: Sequence[Observer] = (), *, resume: bool = False
+    run: RunFolder,
+    plan: SearchPlan,
+    executor: Executor,
+    observers: Sequence[Observer] = (),
+    *,
+    resume: bool = False,
 ) -> list[Row]:
     """Run a search to its end in a run folder, which the caller has locked.
 
@@ -100,7 +105,7 @@ def conduct(
         plan.trainer.objective,
         retries=plan.retries,
         deadline=None if plan.time_budget_s is None else time.time() + plan.time_budget_s - spent,
-        observers=[BestPolicy(run, plan, about), *observers],
+        observers=[BestPolicy(run, plan, about), SpentCheckpoints(run), *observers],
     )
     if resume:
         driver.restore(plan.trainer, plan.methods)
@@ -165,7 +170,11 @@ def spent_s(events: Sequence[Event]) -> float:
 
 
 def finalists(
-    records: Mapping[str, Record], objective: Objective, count: int, trainer: AbstractTrainer, methods: Sequence[type]
+    records: Mapping[str, Record],
+    objective: Objective,
+    count: int,
+    trainer: AbstractTrainer,
+    methods: Sequence[type],
 ) -> list[Job]:
     """The jobs that scored the best trials and all baselines: what is worth confirming.
 
@@ -201,3 +210,14 @@ class BestPolicy:
             self._written = (best.name, best.search, best.test)
             policy = exported(best, rows, objective.metric, self._run.name, self._about, self._plan.methods)
             write_atomically(self._run.policy, to_yaml(dump(policy)))
+
+
+class SpentCheckpoints:
+    """Deletes the checkpoint of a training that is over."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self._run = run
+
+    def noticed(self, event: Event, records: Mapping[str, Record]) -> None:
+        if event["event"] in ENDINGS:
+            (self._run.trials / f"{event['job']}.pt").unlink(missing_ok=True)

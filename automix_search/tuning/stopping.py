@@ -55,7 +55,9 @@ class Asha(AbstractStopping):
     """
 
     kind: Literal["asha"] = "asha"
-    first_epoch: int | None = Field(None, ge=1, description="Epoch of the first rung; null: a quarter of the epochs.")
+    first_epoch: int | None = Field(
+        None, ge=1, description="Epoch of the first rung; null: a quarter of the epochs."
+    )
     reduction: int = Field(3, ge=2, description="Part of the trainings that go on at each rung: 1/reduction.")
 
     def watch(self) -> Watch:
@@ -94,7 +96,9 @@ class Median(AbstractStopping):
     """
 
     kind: Literal["median"] = "median"
-    first_epoch: int | None = Field(None, ge=1, description="No stop before this epoch; null: a quarter of the epochs.")
+    first_epoch: int | None = Field(
+        None, ge=1, description="No stop before this epoch; null: a quarter of the epochs."
+    )
     min_trainings: int = Field(5, ge=2, description="How many others must have reached an epoch.")
 
     def watch(self) -> Watch:
@@ -112,7 +116,9 @@ class MedianWatch(Watch):
         self._curves[job][epoch] = value
         if epoch < (self._rule.first_epoch or max(1, epochs // 4)) or epoch >= epochs:
             return False
-        others = [self._mean(name, epoch) for name, curve in self._curves.items() if name != job and epoch in curve]
+        others = [
+            self._mean(name, epoch) for name, curve in self._curves.items() if name != job and epoch in curve
+        ]
         if len(others) < self._rule.min_trainings:
             return False
         return max(self._curves[job].values()) < float(np.median(others))

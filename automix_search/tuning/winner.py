@@ -20,7 +20,12 @@ def versions() -> dict[str, str]:
 
 
 def exported(
-    row: Row, rows: Sequence[Row], metric: str, run: str, about: Mapping[str, Any], methods: Sequence[type] = ()
+    row: Row,
+    rows: Sequence[Row],
+    metric: str,
+    run: str,
+    about: Mapping[str, Any],
+    methods: Sequence[type] = (),
 ) -> Policy:
     """The policy of a row with its provenance.
 
@@ -39,7 +44,9 @@ def exported(
         model=about.get("model"),
         trainer=row.record.asked["settings"] or about.get("recipe"),
         score=score_of(row, metric),
-        baselines={other.name: score for other in rows if other.baseline and (score := score_of(other, metric))},
+        baselines={
+            other.name: score for other in rows if other.baseline and (score := score_of(other, metric))
+        },
         versions=versions(),
     )
     return row.policy(methods).model_copy(update={"provenance": provenance})

@@ -43,7 +43,9 @@ def test_every_trial_is_scored_and_the_best_come_first(run: RunFolder) -> None:
 
 def test_the_search_finds_the_optimum_of_the_toy(run: RunFolder) -> None:
     best = conduct(run, toy_plan(trials=40), in_process())[0]
-    assert not best.baseline or best.name == "default"  # `default` has the optimal smoothing, but pays for mixing
+    assert (
+        not best.baseline or best.name == "default"
+    )  # `default` has the optimal smoothing, but pays for mixing
     assert abs(best.policy().loss.smoothing - 0.1) < 0.02
 
 
@@ -51,7 +53,9 @@ def test_smaller_is_better_where_the_objective_says_so(run: RunFolder) -> None:
     rows = conduct(run, toy_plan(Toy("min"), trials=10), in_process())
     confirmed = [row.valid.mean for row in rows if row.valid]
     assert confirmed == sorted(confirmed)
-    assert open_study(run.study, "min").best_value == min(row.search for row in rows if row.search is not None and not row.baseline)
+    assert open_study(run.study, "min").best_value == min(
+        row.search for row in rows if row.search is not None and not row.baseline
+    )
 
 
 def test_confirmation_uses_paired_seeds_that_the_search_has_not_seen(run: RunFolder) -> None:
@@ -100,7 +104,11 @@ def test_policy_file_is_the_leader_with_its_evidence(run: RunFolder) -> None:
 def test_policy_file_is_the_best_so_far_at_every_moment(run: RunFolder) -> None:
     class Look:
         def noticed(self, event, records):  # type: ignore[no-untyped-def]
-            finished = [record.value for record in records.values() if record.value is not None and record.stage != "confirm"]
+            finished = [
+                record.value
+                for record in records.values()
+                if record.value is not None and record.stage != "confirm"
+            ]
             if event["event"] == "finished" and not any(r.stage == "confirm" for r in records.values()):
                 score = load_policy(run.policy).provenance.score  # type: ignore[union-attr]
                 assert score is not None
@@ -113,9 +121,13 @@ def test_policy_file_is_the_best_so_far_at_every_moment(run: RunFolder) -> None:
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "grid", "optuna.samplers:QMCSampler"])
-@pytest.mark.parametrize("stopping", [Asha(first_epoch=1, reduction=2), Median(first_epoch=1, min_trainings=2)])
+@pytest.mark.parametrize(
+    "stopping", [Asha(first_epoch=1, reduction=2), Median(first_epoch=1, min_trainings=2)]
+)
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-def test_every_sampler_with_every_early_stopping(run: RunFolder, sampler: str, stopping: Asha | Median) -> None:
+def test_every_sampler_with_every_early_stopping(
+    run: RunFolder, sampler: str, stopping: Asha | Median
+) -> None:
     conduct(run, toy_plan(trials=13, sampler=sampler, stopping=stopping), in_process())
     found = states(run)
     assert set(found) == {"COMPLETE", "PRUNED"}
@@ -174,7 +186,7 @@ def test_a_trial_that_always_fails_is_told_fail_and_the_search_goes_on(run: RunF
 
 
 def test_where_everything_fails_the_search_stops_early_and_says_why(run: RunFolder) -> None:
-    with pytest.raises(SearchError, match="every training fails.*ValueError: the toy broke"):
+    with pytest.raises(SearchError, match=r"every training fails.*ValueError: the toy broke"):
         conduct(run, toy_plan(Failing(lambda _: True), trials=100), in_process())
     assert len(read_records(run.ledger)) < 10
 
@@ -190,7 +202,7 @@ def test_a_metric_that_is_never_reported_ends_the_search_with_one_sentence(run: 
         def train(self, assignment):  # type: ignore[no-untyped-def]
             yield {"acuracy": 0.5}
 
-    with pytest.raises(InputError, match="never reports `score`.*it reports: acuracy"):
+    with pytest.raises(InputError, match=r"never reports `score`.*it reports: acuracy"):
         conduct(run, toy_plan(Silent()), in_process())
 
 
@@ -225,7 +237,9 @@ def test_a_one_point_space_is_a_comparison(run: RunFolder) -> None:
     from automix_search.spaces import space_of
 
     rows = conduct(run, toy_plan(trials=3, space=space_of(Policy())), in_process())
-    assert sum(row.test is not None for row in rows if not row.baseline) == 1  # the same candidate is confirmed once
+    assert (
+        sum(row.test is not None for row in rows if not row.baseline) == 1
+    )  # the same candidate is confirmed once
 
 
 def test_ledger_says_all(run: RunFolder) -> None:

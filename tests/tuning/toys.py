@@ -40,7 +40,9 @@ class Toy(AbstractTrainer):
             yield metrics
 
     def value(self, policy: Policy, seed: int) -> float:
-        return 1 - abs(policy.loss.smoothing - 0.1) - 0.1 * (len(policy.mix.options) > 1) + 0.01 * math.sin(seed)
+        return (
+            1 - abs(policy.loss.smoothing - 0.1) - 0.1 * (len(policy.mix.options) > 1) + 0.01 * math.sin(seed)
+        )
 
 
 class Failing(Toy):
@@ -73,7 +75,12 @@ def toy_space(trainer: AbstractTrainer | None = None) -> Space:
 
 def toy_plan(trainer: AbstractTrainer | None = None, *, trials: int = 8, **changes: object) -> SearchPlan:
     trainer = trainer or Toy()
-    plan = {"space": toy_space(trainer), "trainer": trainer, "baselines": baselines_of(trainer), "trials": trials}
+    plan = {
+        "space": toy_space(trainer),
+        "trainer": trainer,
+        "baselines": baselines_of(trainer),
+        "trials": trials,
+    }
     return SearchPlan(**{**plan, **changes})  # type: ignore[arg-type]
 
 
