@@ -16,6 +16,6 @@ def print_json(tree: Any) -> None:
     typer.echo(json.dumps(tree, indent=2, ensure_ascii=False))
 
 
-def console() -> Console:
-    """Where tables are printed: standard output, with no colouring of numbers."""
-    return Console(highlight=False)
+def console(*, stderr: bool = False) -> Console:
+    """Where tables are printed: standard output, or standard error, with no colouring of numbers."""
+    return Console(highlight=False, stderr=stderr)

@@ -1,0 +1,70 @@
+"""`automix-search launch`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from automix_search.cli.output import AsJson
+
+
+def launch(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[LAUNCH.yaml]", help="A launch file; every flag overrides it.")
+    ] = None,
+    space: Annotated[str | None, typer.Option(help="What is searched: NAME or FILE.")] = None,
+    trainer: Annotated[
+        str | None, typer.Option(help="How one trial is trained: NAME, FILE or my_loop.py:MyTrainer.")
+    ] = None,
+    cluster: Annotated[str | None, typer.Option(help="Where trials run: NAME or FILE.")] = None,
+    trials: Annotated[int | None, typer.Option(help="How many points of the space to try.")] = None,
+    time_budget: Annotated[str | None, typer.Option(help="No trial starts after this time: 30m, 2h.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Length of every training.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="tpe, random, gp, cmaes, grid or module:Name.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Early stopping: none, asha or median.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
+    runs_dir: Annotated[Path | None, typer.Option(help="Folder of all runs.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="PATH=VALUE", help="Any other field: confirm.seeds=5, trainer.epochs=3."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search the best augmentation policy, confirm it against the baselines, and write policy.yaml.
+
+    Without any argument: the space `quick` for the digits that come with scikit-learn, a first search of minutes.
+
+    Example: automix-search launch --space quick --trainer digits-cnn --trials 24
+    """
+    from automix_search.cli.overrides import launch_config, naming_changes
+    from automix_search.cli.searching import conduct_search
+    from automix_search.errors import InputError
+    from automix_search.launch import resolve
+    from automix_search.tuning.run_folder import create_run
+
+    flags = {
+        "space": space,
+        "trainer": trainer,
+        "cluster": cluster,
+        "trials": trials,
+        "time_budget": time_budget,
+        "epochs": epochs,
+        "seed": seed,
+        "sampler": sampler,
+        "scheduler": scheduler,
+        "name": name,
+        "runs_dir": None if runs_dir is None else str(runs_dir),
+    }
+    config = launch_config(file, flags, changes or [])
+    try:
+        resolved = resolve(config)
+    except InputError as error:
+        raise naming_changes(error, config) from None
+    run = create_run(Path(resolved.config.runs_dir), resolved.config.name or "run")
+    with run:
+        conduct_search(run, resolved, as_json=as_json)

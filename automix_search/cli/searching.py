@@ -1,0 +1,117 @@
+"""What `launch` and `resume` share: the plan, the search with its progress, and what there is at the end."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from automix_search.cli.output import console, print_json
+from automix_search.cli.stop_signals import INTERRUPTED, StopSignals
+
+if TYPE_CHECKING:
+    from automix_search.api import SearchResult
+    from automix_search.launch import Launch
+    from automix_search.tuning.run_folder import RunFolder
+
+SHOWN_AT_THE_END = 10
+"""So many of the best candidates are shown at the end, beside all baselines."""
+
+
+def conduct_search(run: RunFolder, launch: Launch, *, as_json: bool) -> None:
+    """Print the plan, run the search in a folder that the caller has locked, and print what came out.
+
+    Args:
+        run: The run folder.
+        launch: What to do.
+        as_json: Whether standard output gets nothing but the result as JSON; the rest goes to standard error.
+
+    Raises:
+        InputError: A mistake of the user's that shows only now.
+        SearchError: Every training fails, or something unexpected went wrong; its traceback is kept in the run.
+    """
+    from automix_search.errors import AutomixError, SearchError
+    from automix_search.report.next_steps import command
+
+    out = console(stderr=as_json)
+    going_on = f"go on with: {command('resume', run.path)}"
+    with StopSignals(going_on) as signals:
+        try:
+            result = _search(run, launch, out, signals)
+        except KeyboardInterrupt:
+            _print_stopped(run, out, going_on)
+            raise typer.Exit(INTERRUPTED) from None
+        except AutomixError:
+            raise
+        except Exception as error:
+            file = run.path / "traceback.txt"
+            file.write_text(traceback.format_exc(), encoding="utf-8")
+            reason = (str(error).splitlines() or [""])[0]
+            raise SearchError(
+                f"{type(error).__name__}: {reason} (unexpected; its traceback is in {file}). {going_on}"
+            ) from error
+    _print_result(result, launch, out, as_json=as_json)
+
+
+def _search(run: RunFolder, launch: Launch, out: Console, signals: StopSignals) -> SearchResult:
+    from automix_search.api import carry_out
+    from automix_search.report.progress import progress_view
+
+    _print_plan(run, launch, out)
+    with progress_view(launch.plan, out) as view:
+        return carry_out(run, launch, (signals, view))
+
+
+def _print_plan(run: RunFolder, launch: Launch, out: Console) -> None:
+    from automix_search.compute.executors import executor_of
+    from automix_search.report.estimate import calibrate
+    from automix_search.report.plan import plan_view
+    from automix_search.tuning.ledger import read_records
+
+    plan = launch.plan
+    executor = executor_of(launch.profile, plan.trainer.resources, None, 0.0)
+    done = sum(record.ended for record in read_records(run.ledger).values())
+    with out.status("measuring a few training steps"):
+        epoch_s = calibrate(plan, executor.place)
+    out.print(plan_view(plan, executor, origins=launch.origins, run=run.path, epoch_s=epoch_s, done=done))
+
+
+def _print_stopped(run: RunFolder, out: Console, going_on: str) -> None:
+    from automix_search.report.wording import count
+    from automix_search.tuning.ledger import read_records
+
+    cut = sum(record.state == "interrupted" for record in read_records(run.ledger).values())
+    kept = f"; {run.policy} is the best so far" if run.policy.exists() else ""
+    out.print(Text(f"stopped; {count(cut, 'training')} interrupted{kept}"), soft_wrap=True)
+    out.print(Text(going_on), soft_wrap=True)
+
+
+def _print_result(result: SearchResult, launch: Launch, out: Console, *, as_json: bool) -> None:
+    from automix_search.report.next_steps import next_steps
+    from automix_search.report.verdict import verdict
+    from automix_search.tuning.leaderboard import as_data
+
+    said = verdict(result.rows, result.objective)
+    if as_json:
+        rows = [as_data(row) for row in result.rows]
+        print_json({"run": str(result.run.path), "verdict": said, "winner": rows[0], "leaderboard": rows})
+        return
+    print_leaderboard(result, out, best=SHOWN_AT_THE_END)
+    out.print(Text(f"\n{said}\n", style="bold"))
+    steps = next_steps(result.run.path, result.rows[0], result.about, launch.config.trials)
+    for label, text in steps:
+        out.print(Text.assemble((f"{label:<22}", "dim"), text), soft_wrap=True)
+
+
+def print_leaderboard(result: SearchResult, out: Console, *, best: int | None = None) -> None:
+    """Print the leaderboard, or only its best few rows and the baselines."""
+    from automix_search.report.tables import leaderboard_table, shortened
+    from automix_search.report.wording import count
+
+    rows = list(result.rows) if best is None else shortened(result.rows, best)
+    out.print(leaderboard_table(rows, result.objective, methods=result.methods, width=out.width))
+    if len(rows) < len(result.rows):
+        out.print(Text(f"and {count(len(result.rows) - len(rows), 'trial')} more", style="dim"))

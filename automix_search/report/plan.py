@@ -1,0 +1,137 @@
+"""The plan of a search, told before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from automix_search.compute.jobs import Executor
+from automix_search.families import kind_of
+from automix_search.report.estimate import longest, time_told, trainings_told
+from automix_search.report.tally import trials_of
+from automix_search.report.wording import count
+from automix_search.spaces import Parameter
+from automix_search.tuning.search import SearchPlan
+
+MOST_PARAMETERS = 16
+"""So many parameters are told one by one."""
+
+
+def plan_view(
+    plan: SearchPlan,
+    executor: Executor,
+    *,
+    origins: Mapping[str, str],
+    run: Path,
+    epoch_s: float | None,
+    done: int = 0,
+) -> RenderableType:
+    """What is searched, with what it is compared, how long it takes, where it runs and where results go.
+
+    Args:
+        plan: What the search does.
+        executor: Where it does it.
+        origins: Where space, trainer and cluster were found.
+        run: The run folder.
+        epoch_s: Seconds of one epoch; None if not known.
+        done: Trainings that an earlier process has ended.
+    """
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("space", Text(_space(plan, origins["space"])))
+    if plan.space.parameters:
+        table.add_row("", _parameters(plan.space.parameters))
+    for label, text in _rows(plan, executor, origins, epoch_s, done):
+        table.add_row(label, Text(text))
+    table.add_row("results", Text(f"{run}/"))
+    return Group("", table, "")
+
+
+def _rows(
+    plan: SearchPlan, executor: Executor, origins: Mapping[str, str], epoch_s: float | None, done: int
+) -> list[tuple[str, str]]:
+    return [
+        ("trainer", _trainer(plan, origins["trainer"])),
+        ("against", ", ".join(plan.baselines)),
+        ("trials", _trials(plan)),
+        ("confirm", _confirm(plan)),
+        ("where", _where(executor, origins["cluster"])),
+        ("in all", trainings_told(plan) + (f"; {done} of them are done" if done else "")),
+        ("time", time_told(plan, epoch_s, executor.workers, done)),
+    ]
+
+
+def _space(plan: SearchPlan, origin: str) -> str:
+    parameters = plan.space.parameters
+    holds = count(len(parameters), "parameter") if parameters else "one point, nothing to search"
+    return f"{plan.space.name}, {holds}{_from(origin)}"
+
+
+def _from(origin: str) -> str:
+    """Where something was found, the user's own folder left out; nothing where it was no file."""
+    path = Path(origin)
+    if not path.suffix:
+        return ""
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return f" · {shown}"
+
+
+def _parameters(parameters: Sequence[Parameter]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    table.add_column(overflow="fold")
+    for parameter in parameters[:MOST_PARAMETERS]:
+        condition = f", if {parameter.condition}" if parameter.condition else ""
+        table.add_row(Text(parameter.name), Text.assemble(parameter.text, (condition, "dim")))
+    if len(parameters) > MOST_PARAMETERS:
+        table.add_row(Text(f"and {len(parameters) - MOST_PARAMETERS} more", style="dim"))
+    return table
+
+
+def _trainer(plan: SearchPlan, origin: str) -> str:
+    about = plan.trainer.describe()
+    objective = plan.trainer.objective
+    better = "higher" if objective.direction == "max" else "lower"
+    parts = (_model(about), _data(about.get("data")), f"{objective.metric}, {better} is better")
+    return ", ".join(part for part in parts if part) + _from(origin)
+
+
+def _model(about: Mapping[str, Any]) -> str:
+    model = about.get("model") or about.get("trainer", "")
+    return str(model["name"] if isinstance(model, Mapping) and "name" in model else model)
+
+
+def _data(data: Any) -> str:
+    if not isinstance(data, Mapping) or "train" not in data:
+        return ""
+    splits = " / ".join(f"{data.get(split, 0):,}" for split in ("train", "valid", "test"))
+    return f"{data.get('name', 'data')} ({splits} train / valid / test)"
+
+
+def _trials(plan: SearchPlan) -> str:
+    stopping = kind_of(type(plan.stopping))
+    early = "each to its end" if stopping == "none" else f"stopped early by {stopping}"
+    most = "up to " if longest(plan) > plan.length else ""
+    length = f"{most}{count(longest(plan), 'epoch')}"
+    return f"{trials_of(plan)} × {length}, chosen by {plan.sampler} (seed {plan.seed}), {early}"
+
+
+def _confirm(plan: SearchPlan) -> str:
+    if not plan.finalists:
+        return "nothing: scores of the search are all there will be"
+    return (
+        f"the best {count(plan.finalists, 'trial')} and the baselines again, "
+        f"on {count(plan.confirm_seeds, 'fresh seed')} and the test split"
+    )
+
+
+def _where(executor: Executor, origin: str) -> str:
+    place, workers = executor.place, executor.workers
+    many = "as many workers as the cluster holds" if workers is None else count(workers, "worker")
+    return f"{many} × {count(place.threads, 'thread')} on {place.device}{_from(origin)}"

@@ -1,0 +1,80 @@
+"""The leaderboard as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from automix_search.report.candidates import what_it_does
+from automix_search.report.wording import NOTHING, number, score
+from automix_search.training.base import Objective
+from automix_search.tuning.leaderboard import Row
+
+WIDE = 100
+"""Columns of a terminal from which seeds and states get columns of their own."""
+
+STYLES = {"failed": "red", "pruned": "yellow", "interrupted": "yellow"}
+
+
+def leaderboard_table(
+    rows: Iterable[Row], objective: Objective, *, methods: Iterable[type] = (), width: int = WIDE
+) -> Table:
+    """Candidates as they rank; a `*` marks the baselines.
+
+    Args:
+        rows: What is shown.
+        objective: What was optimised.
+        methods: Classes of the user's own that policies name.
+        width: Columns of the terminal; a narrow one gets fewer columns of the table.
+    """
+    wide, own = width >= WIDE, tuple(methods)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("name", no_wrap=True)
+    table.add_column("what it does", overflow="fold")
+    for heading in ("search", "valid", "test"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    if wide:
+        table.add_column("seeds", justify="right", no_wrap=True)
+        table.add_column("state", no_wrap=True)
+    for row in rows:
+        table.add_row(*_cells(row, own, wide), style="bold" if row.rank == 1 else STYLES.get(row.state, ""))
+    arrow = "higher" if objective.direction == "max" else "lower"
+    table.caption = Text(
+        f"* baseline · {objective.metric}, {arrow} is better · ± standard error", style="dim"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _cells(row: Row, methods: tuple[type, ...], wide: bool) -> list[Text]:
+    does = what_it_does(row.record.asked, methods)
+    if not wide and row.state != "finished":
+        does = f"{state(row)} · {does}"
+    cells = [str(row.rank), name(row), does, number(row.search), score(row.valid), score(row.test)]
+    if wide:
+        cells += [str(len(row.valid.seeds)) if row.valid else NOTHING, state(row)]
+    return [Text(cell) for cell in cells]
+
+
+def name(row: Row) -> str:
+    """A candidate's name, baselines with a `*`."""
+    return f"{row.name}*" if row.baseline else row.name
+
+
+def state(row: Row) -> str:
+    """How its training in the search ended."""
+    match row.state:
+        case "asked":
+            return "running"
+        case "pruned":
+            return f"pruned at {row.epochs}"
+        case _:
+            return row.state
+
+
+def shortened(rows: Sequence[Row], best: int) -> list[Row]:
+    """The best few rows, and all baselines."""
+    return [row for row in rows if row.rank <= best or row.baseline]

@@ -1,0 +1,151 @@
+"""How a search stands, kept up to date event by event at a cost that does not grow with the search."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from automix_search.tuning.driver import Event
+from automix_search.tuning.ledger import ENDINGS, Record
+from automix_search.tuning.samplers import GRID
+from automix_search.tuning.search import SearchPlan
+
+
+def trials_of(plan: SearchPlan) -> int:
+    """How many points of the space a search tries: fewer than asked for where a grid has no more."""
+    if plan.sampler != GRID:
+        return plan.trials
+    return min(plan.trials, len(plan.space.grid(plan.grid_points)))
+
+
+def confirming_of(plan: SearchPlan, trials: int, baselines: int) -> int:
+    """How many trainings confirm the winner, when so many trials and baselines can be finalists."""
+    return plan.confirm_seeds * (min(plan.finalists, trials) + baselines) if plan.finalists else 0
+
+
+@dataclass
+class Training:
+    """One that is running.
+
+    Attributes:
+        name: The job's name.
+        epochs: How long it will be.
+        epoch: How many epochs are over.
+        value: The objective's value after them; NaN before the first.
+    """
+
+    name: str
+    epochs: int
+    epoch: int = 0
+    value: float = math.nan
+
+
+@dataclass
+class Tally:
+    """How a search stands.
+
+    Attributes:
+        plan: What it does.
+        clock: Seconds since some fixed moment.
+        total: How many trainings it will be, as far as can be told.
+        ended: How many are over for good.
+        running: Those that are running, by name.
+        best: The best of baselines and trials by the search's own score; None before one has finished.
+        failures: How many failed for good.
+        last_failure: Name of the latest one and its reason; empty before there is one.
+        interrupted: How many were cut off by this process being stopped, or are tried again.
+        confirming: Whether the winner is being confirmed.
+    """
+
+    plan: SearchPlan
+    clock: Callable[[], float] = time.monotonic
+    total: int = 0
+    ended: int = 0
+    running: dict[str, Training] = field(default_factory=dict)
+    best: Record | None = None
+    failures: int = 0
+    last_failure: str = ""
+    interrupted: int = 0
+    confirming: bool = False
+    _since: float | None = None
+    _before: float = 0.0
+    _fit_to_confirm: dict[str, int] = field(default_factory=lambda: {"baseline": 0, "search": 0})
+    _confirmed: int = 0
+
+    def __post_init__(self) -> None:
+        trials = trials_of(self.plan)
+        baselines = len(self.plan.baselines)
+        self.total = baselines + trials + confirming_of(self.plan, trials, baselines)
+
+    def notice(self, event: Event, records: Mapping[str, Record]) -> None:
+        """Take in an event that `records` are already up to date with."""
+        if self._since is None:
+            self._begin(records)
+        kind, name = event["event"], str(event.get("job"))
+        if kind == "asked":
+            self._asked(event)
+        elif kind == "reported":
+            training = self.running[name]
+            training.epoch = event["epoch"]
+            training.value = event["metrics"].get(self.plan.trainer.objective.metric, math.nan)
+        elif kind in (*ENDINGS, "interrupted"):
+            self.running.pop(name, None)
+            self._ended(records[name])
+
+    def _begin(self, records: Mapping[str, Record]) -> None:
+        self._since = self.clock()
+        for record in records.values():
+            if record.ended:
+                self._ended(record)
+        self._before = self.progress
+
+    def _asked(self, event: Event) -> None:
+        name = str(event["job"])
+        self.running[name] = Training(name, event["epochs"])
+        if event["stage"] == "confirm" and not self.confirming:
+            self.confirming = True
+            fit = self._fit_to_confirm
+            confirming = confirming_of(self.plan, fit["search"], fit["baseline"])
+            self.total = max(self.ended - self._confirmed + confirming, self.ended + 1)
+
+    def _ended(self, record: Record) -> None:
+        if record.state == "interrupted":
+            self.interrupted += 1
+            return
+        self.ended += 1
+        if record.state == "failed":
+            self.failures += 1
+            self.last_failure = f"{record.name}: {record.reason}"
+        if record.stage == "confirm":
+            self._confirmed += 1
+        elif record.state == "finished":
+            self._fit_to_confirm[record.stage] += 1
+            self._compare(record)
+
+    def _compare(self, record: Record) -> None:
+        objective, best = self.plan.trainer.objective, self.best
+        if record.value is None:
+            return
+        if best is None or best.value is None or objective.better(record.value, best.value):
+            self.best = record
+
+    @property
+    def progress(self) -> float:
+        """How many trainings are over, running ones counted by their part that is."""
+        running = tuple(self.running.values())
+        return self.ended + sum(training.epoch / training.epochs for training in running)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the first training of this process."""
+        return 0.0 if self._since is None else self.clock() - self._since
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds that the rest takes at the pace so far; None before there is a pace."""
+        done = self.progress - self._before
+        if done <= 0:
+            return None
+        return self.elapsed_s / done * max(self.total - self.progress, 0.0)
