@@ -45,19 +45,18 @@ class Randomness:
         device, generator = self._place(count, like)
         return torch.rand(count, device=device, generator=generator) * (high - low) + low
 
-    def below(self, limit: Tensor | int, count: int, like: Tensor) -> Tensor:
-        """Whole numbers uniform in [0, limit): `(count,)` int64; `limit` may be one number for each."""
+    def below(self, limit: int, count: int, like: Tensor) -> Tensor:
+        """Whole numbers uniform in [0, limit): `(count,)` int64; on the host when `count` is 1."""
         device, generator = self._place(count, like)
-        draw = torch.rand(count, device=device, generator=generator)
-        return (draw * limit).long().clamp(max=limit - 1)
+        return torch.randint(limit, (count,), device=device, generator=generator)
 
     def choice(self, chances: Sequence[float], count: int) -> Tensor:
         """Positions in `chances`, each as often as its chance says: `(count,)` int64, always on the host."""
         host = torch.device("cpu")
         return torch.multinomial(torch.tensor(chances), count, replacement=True, generator=self.on(host))
 
-    def beta(self, alpha: float, count: int, like: Tensor, other: float | None = None) -> Tensor:
-        """Beta(alpha, other or alpha) draws: `(count,)` float32; all 1 when `alpha` is 0.
+    def beta(self, alpha: float, count: int, like: Tensor) -> Tensor:
+        """Beta(alpha, alpha) draws: `(count,)` float32; all 1 when `alpha` is 0.
 
         A ratio of two Gamma variables, taken in the logarithm: Gamma(a) is Gamma(a + 1) * U^(1/a), so even
         the smallest alpha does not underflow.
@@ -65,8 +64,11 @@ class Randomness:
         device, generator = self._place(count, like)
         if alpha == 0:
             return torch.ones(count, device=device)
-        first = _log_gamma_draws(alpha, count, device, generator)
-        return torch.sigmoid(first - _log_gamma_draws(other or alpha, count, device, generator))
+        above = torch._standard_gamma(torch.full((2, count), alpha + 1.0, device=device), generator)
+        first: Tensor
+        second: Tensor
+        first, second = above.log_().sub_(torch.empty_like(above).exponential_(alpha, generator=generator))
+        return first.sub_(second).sigmoid_()
 
     def normal(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Standard normal draws of `shape`, float32; on the host when the first axis is 1."""
@@ -86,9 +88,3 @@ class Randomness:
         for name, value in state.items():
             device = torch.device(name)
             self._generators.setdefault(device, Generator(device)).set_state(value.cpu())
-
-
-def _log_gamma_draws(shape: float, count: int, device: torch.device, generator: Generator) -> Tensor:
-    """Logarithms of Gamma(shape, 1) draws, `(count,)` float32."""
-    above = torch._standard_gamma(torch.full((count,), shape + 1.0, device=device), generator)
-    return above.log() - torch.empty(count, device=device).exponential_(shape, generator=generator)

@@ -3,8 +3,8 @@
     python benchmarks/mixing.py [--batch 128] [--channels 3] [--size 32] [--threads 2] [--rounds 31]
 
 All operations take turns within each round, so that a busy machine hurts them alike. Ours are a policy's
-`mix` with all its random draws: partner, share, box, mask, and the origin of every item. The peers' times hold
-their targets too; ours are in a row of their own.
+`mix` with all its random draws: partner, share, box, mask, and the origin of every item. The peers' times
+hold their targets too; ours are in a row of their own.
 """
 
 from __future__ import annotations
@@ -68,30 +68,33 @@ def floor(x: Tensor) -> dict[str, Operation]:
     return {REFERENCE: lambda: x.lerp(x[perm], 0.3), "x.clone()": x.clone, "x[perm]": lambda: x[perm]}
 
 
-def measure(operations: Mapping[str, Operation], rounds: int, repeats: int = 3) -> dict[str, list[float]]:
-    """Seconds of each operation, round by round; the first two rounds warm up and are not kept."""
+def measure(operations: Mapping[str, Operation], rounds: int, repeats: int = 5) -> dict[str, list[float]]:
+    """Seconds of each operation, round by round.
+
+    Before its timed calls each operation is called once untimed, so that none inherits cold memory from
+    another; a result is held until the next one is there, as in a training loop.
+    """
     times: dict[str, list[float]] = {name: [] for name in operations}
-    for _ in range(rounds + 2):
+    for _ in range(rounds):
         for name, operation in operations.items():
+            result = operation()
             start = time.perf_counter()
             for _ in range(repeats):
-                operation()
+                result = operation()
             times[name].append((time.perf_counter() - start) / repeats)
-    return {name: seconds[2:] for name, seconds in times.items()}
+            del result
+    return times
 
 
 def table(times: Mapping[str, list[float]]) -> str:
-    """A markdown table: medians over rounds, and the ratio of the fastest rounds, disturbed the least."""
-    lines = [
-        "| operation | ms | time / lerp, median | quartiles | fastest / fastest |",
-        "|---|---|---|---|---|",
-    ]
-    reference = times[REFERENCE]
+    """A markdown table: medians over rounds of the times and of the ratios within a round."""
+    lines = ["| operation | ms | time / lerp | quartiles |", "|---|---|---|---|"]
     for name, seconds in times.items():
-        ratios = [one / other for one, other in zip(seconds, reference, strict=True)]
+        ratios = [one / other for one, other in zip(seconds, times[REFERENCE], strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4)
-        middle_ms, quiet = statistics.median(seconds) * 1e3, min(seconds) / min(reference)
-        lines.append(f"| {name} | {middle_ms:.3f} | {middle:.2f} | {low:.2f} – {high:.2f} | {quiet:.2f} |")
+        lines.append(
+            f"| {name} | {statistics.median(seconds) * 1e3:.3f} | {middle:.2f} | {low:.2f} – {high:.2f} |"
+        )
     return "\n".join(lines)
 
 

@@ -97,8 +97,8 @@ class AbstractBoxMixer(AbstractMixer):
         """One box for each draw, inside a picture of `size` (height, width)."""
 
     @abstractmethod
-    def patch(self, pairs: Pairs, boxes: Boxes) -> Tensor:
-        """What is pasted into the only box, `N x C x h x w` h x w being the size of the box or 0."""
+    def patch(self, images: Tensor, boxes: Boxes) -> Tensor:
+        """What each image gives into the only box as a partner, `P x C x h x w`, of the size of the box."""
 
     @abstractmethod
     def overlay(self, pairs: Pairs, boxes: Boxes) -> Tensor:
@@ -117,5 +117,6 @@ class AbstractBoxMixer(AbstractMixer):
 
     def _paste(self, pairs: Pairs, boxes: Boxes) -> Tensor:
         inputs = pairs.own_copy()
-        inputs[(..., *boxes.slices())] = self.patch(pairs, boxes)
+        patch = self.patch(pairs.images, boxes)
+        torch.index_select(patch, 0, pairs.partner, out=inputs[(..., *boxes.slices())])
         return inputs

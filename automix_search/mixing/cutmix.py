@@ -17,7 +17,7 @@ from automix_search.ranges import Range
 def clipped_boxes(size: tuple[int, int], share: Tensor, random: Randomness, like: Tensor) -> Boxes:
     """Boxes of (1 - share) of the picture about a uniform centre, clipped at its border.
 
-    Sides are `int(side * sqrt(1 - share))`; a clipped box leaves a larger share outside than was drawn.
+    Half sides are `int(side * sqrt(1 - share)) // 2`; a clipped box leaves a larger share outside than drawn.
     """
     scale = (1 - share).sqrt()
     rows, columns = (_clipped_span(side, scale, random, like) for side in size)
@@ -26,7 +26,7 @@ def clipped_boxes(size: tuple[int, int], share: Tensor, random: Randomness, like
 
 def _clipped_span(side: int, scale: Tensor, random: Randomness, like: Tensor) -> tuple[Tensor, Tensor]:
     """Start and stop of the boxes along one side, `(n,)` int64 each."""
-    half = (side * scale).long() // 2
+    half = (scale * (side / 2)).long()
     centre = random.below(side, len(scale), like)
     return (centre - half).clamp(min=0), (centre + half).clamp(max=side)
 
@@ -46,8 +46,8 @@ class CutMix(AbstractBoxMixer):
     def boxes(self, size: tuple[int, int], draws: int, random: Randomness, like: Tensor) -> Boxes:
         return clipped_boxes(size, random.beta(self.alpha, draws, like), random, like)
 
-    def patch(self, pairs: Pairs, boxes: Boxes) -> Tensor:
-        return pairs.images[(..., *boxes.slices())][pairs.partner]
+    def patch(self, images: Tensor, boxes: Boxes) -> Tensor:
+        return images[(..., *boxes.slices())]
 
     def overlay(self, pairs: Pairs, boxes: Boxes) -> Tensor:
         return pairs.partner_images()

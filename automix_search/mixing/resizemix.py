@@ -51,10 +51,10 @@ class ResizeMix(AbstractBoxMixer):
         rows, columns = (_shifted_span(side, scale, random, like) for side in size)
         return Boxes(*rows, *columns, *size)
 
-    def patch(self, pairs: Pairs, boxes: Boxes) -> Tensor:
+    def patch(self, images: Tensor, boxes: Boxes) -> Tensor:
         rows, columns = boxes.slices()
         size = (rows.stop - rows.start, columns.stop - columns.start)
-        return shrunk(pairs.partner_images(), size, self.interpolation)
+        return shrunk(images, size, self.interpolation)
 
     def overlay(self, pairs: Pairs, boxes: Boxes) -> Tensor:
         laid = shrunk_into(pairs.images, pairs.partner, boxes, self.interpolation)

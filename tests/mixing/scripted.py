@@ -21,8 +21,8 @@ class Scripted(Randomness):
         self._share = torch.tensor(share)
         self._numbers = [torch.tensor(row) for row in numbers]
 
-    def beta(self, alpha: float, count: int, like: Tensor, other: float | None = None) -> Tensor:
+    def beta(self, alpha: float, count: int, like: Tensor) -> Tensor:
         return self._share.expand(count)
 
-    def below(self, limit: Tensor | int, count: int, like: Tensor) -> Tensor:
+    def below(self, limit: int, count: int, like: Tensor) -> Tensor:
         return self._numbers.pop(0).expand(count)
