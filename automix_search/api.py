@@ -13,17 +13,18 @@ from automix_search.errors import InputError
 from automix_search.launch import Launch, LaunchConfig, read_launch, resolve, seconds
 from automix_search.metrics import Metric
 from automix_search.policy import Policy, save_policy
+from automix_search.presets import find_preset
 from automix_search.spaces import Space, space_of
 from automix_search.training.base import AbstractTrainer, Objective
-from automix_search.training.factory import trainer_from_objects, trainer_from_recipe
+from automix_search.training.factory import trainer_from_objects
 from automix_search.training.recipe import Recipe
 from automix_search.tuning.driver import Observer
 from automix_search.tuning.leaderboard import Row, leaderboard
 from automix_search.tuning.ledger import read_records
-from automix_search.tuning.run_folder import RunFolder, create_run
+from automix_search.tuning.run_folder import RunFolder, create_run, find_run
 from automix_search.tuning.search import conduct
 from automix_search.tuning.winner import exported
-from automix_search.validation import dump, validate
+from automix_search.validation import check_format, dump, validate
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,14 @@ def search(
     methods: Sequence[type] = (),
     settings: Mapping[str, Any] | None = None,
     observers: Sequence[Observer] = (),
+    resume: bool = False,
 ) -> SearchResult:
     """Search the best augmentation policy, confirm it against the baselines, and return it.
 
     Args:
         space: What is searched: the name or file of a space, its tree, or a policy.
-        trainer: How one trial is trained: the name or file of a recipe, its tree, or a trainer object.
+        trainer: How one trial is trained: the name or file of a recipe, its tree, or a trainer object. With `model` or
+            `data`, it says the rest.
         model: A function that makes your model: `model()`, or with `num_classes` and `in_chans` if it takes them.
         data: Your own (train, valid, test) torch data sets, or pairs of arrays.
         metric: What is optimised, where not the recipe's: a name, or a function of logits `N x K` and labels.
@@ -111,6 +114,7 @@ def search(
         methods: Mixing methods, transforms or losses of your own that the space names.
         settings: More fields of the launch file, such as {"confirm": {"seeds": 5}}.
         observers: Who looks on.
+        resume: Go on with the run called `name` instead of starting one; give the same arguments as before.
 
     Raises:
         InputError: Something given is wrong; nothing was started.
@@ -131,9 +135,11 @@ def search(
         **(settings or {}),
     }
     config = validate(LaunchConfig, Document(tree, "search()"))
+    if resume and name is None:
+        raise InputError("`resume=True` needs the `name` of the run")
     made = _trainer(trainer, model, data, metric, direction)
-    launch = resolve(config, space=_space(space, made, methods), trainer=made, methods=methods)
-    return start(launch, observers)
+    launch = resolve(config, space=_space(space, methods), trainer=made, methods=methods)
+    return _go_on(launch, observers) if resume else start(launch, observers)
 
 
 def start(launch: Launch, observers: Sequence[Observer] = ()) -> SearchResult:
@@ -178,6 +184,12 @@ def carry_out(run: RunFolder, launch: Launch, observers: Sequence[Observer] = ()
     return SearchResult(run, plan.trainer.objective, rows, plan.trainer.describe(), plan.methods)
 
 
+def _go_on(launch: Launch, observers: Sequence[Observer]) -> SearchResult:
+    run = find_run(str(launch.config.name), Path(launch.config.runs_dir))
+    with run:
+        return carry_out(run, launch, observers)
+
+
 def open_run(run: RunFolder) -> SearchResult:
     """What a search has found so far; it may be running. No code of the user's own is run.
 
@@ -202,16 +214,32 @@ def _is_object(trainer: object, *others: object) -> bool:
     return isinstance(trainer, AbstractTrainer | Recipe) or any(item is not None for item in others)
 
 
-def _trainer(trainer: Any, model: Any, data: Any, metric: Any, direction: Any) -> AbstractTrainer | None:
+def _trainer(
+    trainer: str | Path | Mapping[str, Any] | Recipe | AbstractTrainer | None,
+    model: Callable[..., Any] | None,
+    data: Sequence[Any] | None,
+    metric: str | Metric | None,
+    direction: Literal["max", "min"] | None,
+) -> AbstractTrainer | None:
+    """The trainer that is made of Python objects; None where a name or a file says it all."""
+    if not _is_object(trainer, model, data, metric):
+        return None
     if isinstance(trainer, AbstractTrainer):
         return trainer
-    if model is None and data is None and metric is None:
-        return trainer_from_recipe(trainer) if isinstance(trainer, Recipe) else None
-    recipe = trainer if isinstance(trainer, Recipe) else None
-    return trainer_from_objects(model, data, metric=metric, direction=direction, recipe=recipe)
+    return trainer_from_objects(model, data, metric=metric, direction=direction, recipe=_recipe(trainer))
 
 
-def _space(space: Any, trainer: AbstractTrainer | None, methods: Sequence[type]) -> Space | None:
+def _recipe(trainer: str | Path | Mapping[str, Any] | Recipe | None) -> Recipe | None:
+    """A recipe whose data or model may be missing, since Python objects stand for them."""
+    if trainer is None or isinstance(trainer, Recipe):
+        return trainer
+    named = isinstance(trainer, str | Path)
+    document = find_preset("trainer", str(trainer)).document() if named else Document(trainer, "the trainer")
+    check_format(document, "trainer")
+    return validate(Recipe, document)
+
+
+def _space(space: object, methods: Sequence[type]) -> Space | None:
     if isinstance(space, Space):
         return space
-    return space_of(space) if isinstance(space, Policy) else None
+    return space_of(space, methods=methods) if isinstance(space, Policy) else None

@@ -51,7 +51,9 @@ def _by_name(value: Any) -> Any:
 class Confirm(Spec):
     """How the winner is confirmed."""
 
-    finalists: int = Field(3, ge=0, description="How many of the best trials are trained again; 0 confirms nothing.")
+    finalists: int = Field(
+        3, ge=0, description="How many of the best trials are trained again; 0 confirms nothing."
+    )
     seeds: int = Field(3, ge=1, description="On how many fresh seeds, the same for all.")
 
 
@@ -66,15 +68,21 @@ class LaunchConfig(Spec):
     cluster: str | dict[str, JsonValue] = Field("local", description="Where trials run.")
     trials: int = Field(24, ge=1, description="How many points of the space to try.")
     time_budget: str | None = Field(None, description="No trial starts after this time, such as 30m or 2h.")
-    epochs: int | None = Field(None, ge=1, description="Length of every training; null leaves it to the trainer.")
+    epochs: int | None = Field(
+        None, ge=1, description="Length of every training; null leaves it to the trainer."
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="Of the sampler and of every training of the search.")
     sampler: str = Field("tpe", description="tpe, random, gp, cmaes, grid, or package.module:Name.")
     grid_points: int = Field(3, ge=1, description="Values tried of each range by the sampler `grid`.")
-    scheduler: Annotated[Stopping, BeforeValidator(_by_name, json_schema_input_type=str | Stopping)] = NoStopping()
+    scheduler: Annotated[Stopping, BeforeValidator(_by_name, json_schema_input_type=str | Stopping)] = (
+        NoStopping()
+    )
     confirm: Confirm = Confirm()
     retries: int = Field(1, ge=0, description="How often a failed training is tried again.")
     checkpoint_every: str = Field("60s", description="Shortest time between two checkpoints of a training.")
-    methods: tuple[str, ...] = Field((), description="Methods of your own: file.py:Class or package.module:Class.")
+    methods: tuple[str, ...] = Field(
+        (), description="Methods of your own: file.py:Class or package.module:Class."
+    )
     name: str | None = Field(None, description="Name of the run; null makes one.")
     runs_dir: str = Field("runs", description="Folder of all runs.")
     set: dict[str, JsonValue] = Field(
@@ -151,7 +159,7 @@ def resolve(
     Raises:
         InputError: Something does not exist, is wrong, or does not fit the rest.
     """
-    own = (*methods, *(load_class(address, Spec) for address in config.methods))  # type: ignore[type-abstract]
+    own = (*methods, *(load_class(address, Spec) for address in config.methods))
     profile_document = _named(config, "cluster")
     profile = load_profile(profile_document)
     trainer_source = "Python objects" if trainer is not None else ""
@@ -165,7 +173,7 @@ def resolve(
     plan = SearchPlan(
         space=space,
         trainer=trainer,
-        baselines={name: trainer.settle(policy) for name, policy in baselines_of(trainer).items()},
+        baselines=baselines_of(trainer),
         trials=config.trials,
         seed=config.seed,
         epochs=config.epochs,
@@ -204,7 +212,9 @@ def _refuse_changes(config: LaunchConfig, address: str) -> None:
 def _named(config: LaunchConfig, kind: Literal["space", "trainer", "cluster"]) -> Document:
     """The document that a launch names, with the launch's changes made."""
     value = getattr(config, kind)
-    document = find_preset(kind, value).document() if isinstance(value, str) else Document(value, f"the {kind}")
+    document = (
+        find_preset(kind, value).document() if isinstance(value, str) else Document(value, f"the {kind}")
+    )
     changes = {path: new for path, new in config.set.items() if path.split(".")[0] == kind}
     tree = document.tree
     for path, new in changes.items():
@@ -236,9 +246,8 @@ def _written_out(config: LaunchConfig, plan: SearchPlan, profile: AbstractProfil
     trainer: Any = dump(recipe) if recipe is not None else _absolute(config.trainer)
     if config.trainer is None:
         trainer = None
-    space = {key: value for key, value in plan.space.tree.items()}
     changes = {
-        "space": space,
+        "space": dict(plan.space.tree),
         "trainer": trainer,
         "cluster": dump(profile),
         "methods": tuple(_absolute(address) for address in config.methods),

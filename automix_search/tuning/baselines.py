@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from automix_search.errors import InputError
-from automix_search.losses import SoftCrossEntropy
 from automix_search.mixing import Switch
 from automix_search.mixing.cutmix import CutMix
 from automix_search.mixing.mixup import Mixup
@@ -32,9 +31,14 @@ def baselines_of(trainer: AbstractTrainer) -> dict[str, Policy]:
         "none": Policy(transform=unaugmented(base)),
         "base": Policy(transform=base),
         "trivial": Policy(transform=Transform(load=base.load, batch=(TrivialAugment(), *base.batch))),
-        "default": Policy(transform=base, mix=timm_switch(), loss=SoftCrossEntropy(smoothing=0.1)),
+        "default": Policy(transform=base, mix=timm_switch()),
     }
-    return _with_own(found, trainer.baselines)
+    settled = {name: trainer.settle(policy) for name, policy in _with_own(found, trainer.baselines).items()}
+    return {**settled, "default": _smoothed(settled["default"], 0.1)}
+
+
+def _smoothed(policy: Policy, smoothing: float) -> Policy:
+    return policy.model_copy(update={"loss": policy.loss.model_copy(update={"smoothing": smoothing})})
 
 
 def unaugmented(base: Transform) -> Transform:

@@ -6,7 +6,6 @@ depends on the history alone: a resumed search proposes what an uninterrupted on
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import warnings
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import optuna
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
 
 from automix_search.errors import InputError, unknown_name
+from automix_search.user_code import load_object
 
 GRID = "grid"
 STARTUP_TRIALS = 10
@@ -56,17 +56,23 @@ def sampler_factory(name: str) -> Callable[[int], BaseSampler]:
     if name in BUILT_IN:
         return _quiet(BUILT_IN[name])
     if ":" not in name:
-        raise InputError(unknown_name("sampler", name, BUILT_IN) + ", or package.module:Name of your own")
-    module_name, _, attribute = name.partition(":")
+        raise InputError(
+            unknown_name("sampler", name, BUILT_IN) + ", or package.module:Name or file.py:Name of your own"
+        )
     try:
-        made = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"cannot load the sampler `{name}`: {error}") from None
-    takes_seed = "seed" in inspect.signature(made).parameters
-    factory = (lambda seed: made(seed=seed)) if takes_seed else (lambda seed: made())
-    if not isinstance(factory(0), BaseSampler):
+        made = load_object(name)
+        factory = _seeded(made)
+        given = factory(0)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"cannot make the sampler `{name}`: {error}") from None
+    if not isinstance(given, BaseSampler):
         raise InputError(f"`{name}` does not give an optuna sampler")
     return _quiet(factory)
+
+
+def _seeded(made: Callable[..., BaseSampler]) -> Callable[[int], BaseSampler]:
+    takes_seed = "seed" in inspect.signature(made).parameters
+    return (lambda seed: made(seed=seed)) if takes_seed else (lambda seed: made())
 
 
 def _quiet(factory: Callable[[int], BaseSampler]) -> Callable[[int], BaseSampler]:
