@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,13 +11,14 @@ from typing import Literal
 
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from automix_search.compute.jobs import Job
 from automix_search.errors import InputError
 from automix_search.spaces import Space
+from automix_search.spaces.grid import Point
 from automix_search.training.base import AbstractTrainer
+from automix_search.tuning.journal import OwnJournal
 from automix_search.tuning.ledger import Record
 from automix_search.tuning.samplers import GRID, sampler_factory
 from automix_search.tuning.stages import AbstractStage
@@ -27,14 +29,10 @@ NAME = "trial"  # user attribute of a study's trial: its name in the ledger
 
 
 def open_study(journal: Path, direction: Literal["max", "min"]) -> optuna.Study:
-    """The study of a run, made if it is not there yet; the file opens in optuna-dashboard.
-
-    A lock that a killed process left behind is removed: the run folder's own lock says that nobody else is here.
-    """
+    """The study of a run, made if it is not there yet; the file opens in optuna-dashboard."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    Path(f"{journal}.lock").unlink(missing_ok=True)
     try:
-        storage = JournalStorage(JournalFileBackend(str(journal)))
+        storage = JournalStorage(OwnJournal(journal))
         way: Literal["maximize", "minimize"] = "maximize" if direction == "max" else "minimize"
         return optuna.create_study(storage=storage, study_name=STUDY, direction=way, load_if_exists=True)
     except OSError as error:
@@ -45,7 +43,7 @@ class SamplingStage(AbstractStage):
     """Searches a space.
 
     Early-stopped trials are told PRUNED with their value at each epoch, failed and diverged ones FAIL. The study is
-    kept in step with the ledger: when a search is resumed, whatever the study missed is told then.
+    kept in step with the ledger: when a search is resumed, whatever the study missed is told then, all of it if need be.
 
     Args:
         space: What is searched.
@@ -96,15 +94,10 @@ class SamplingStage(AbstractStage):
         if self._grid is not None:
             self._study.enqueue_trial(self._grid[self._asked])
         self._study.sampler = self._sampler(self._seed + self._asked)
+        name = f"t{self._asked:04d}"
         self._asked += 1
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            trial = self._study.ask()
-            params = self.space.suggest(trial)
+        params = self._ask(name)
         candidate = self.space.fill(params)
-        name = f"t{self._asked - 1:04d}"
-        trial.set_user_attr(NAME, name)
-        self._live[name] = trial
         return Job(
             name=name,
             stage="search",
@@ -116,6 +109,16 @@ class SamplingStage(AbstractStage):
             params=params,
         )
 
+    def _ask(self, name: str) -> Point:
+        """The study's next point, as a trial of this name."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            trial = self._study.ask()
+            params = self.space.suggest(trial)
+        trial.set_user_attr(NAME, name)
+        self._live[name] = trial
+        return params
+
     def _length(self, settings: object) -> int:
         return self._epochs or getattr(settings, "epochs", None) or self._trainer.epochs
 
@@ -123,10 +126,10 @@ class SamplingStage(AbstractStage):
         mine = {name: record for name, record in records.items() if record.stage == "search"}
         self._asked = len(mine)
         self._adopt(mine)
+        self._bring_back(mine)
         for name, record in mine.items():
-            for metrics in record.metrics:
-                value = self._sign * metrics[self._trainer.objective.metric]
-                self._watch.stops(name, int(metrics["epoch"]), value, record.asked["epochs"])
+            for epoch, value in self._values(record):
+                self._watch.stops(name, epoch, self._sign * value, record.asked["epochs"])
             if record.ended:
                 self.ended(record)
 
@@ -140,11 +143,29 @@ class SamplingStage(AbstractStage):
             else:
                 self._study.tell(frozen.number, state=TrialState.FAIL)
 
+    def _bring_back(self, records: Mapping[str, Record]) -> None:
+        """Ask the study for the points that it has lost, as when the machine went down before they were on the disk."""
+        known = {trial.user_attrs.get(NAME) for trial in self._study.get_trials(deepcopy=False)}
+        for name, record in records.items():
+            if name not in known:
+                self._study.enqueue_trial(record.asked["params"])
+                self._ask(name)
+                for epoch, value in self._values(record):
+                    self._tell_epoch(name, epoch, value)
+
+    def _values(self, record: Record) -> list[tuple[int, float]]:
+        metric = self._trainer.objective.metric
+        values = [(int(metrics["epoch"]), metrics[metric]) for metrics in record.metrics]
+        return [(epoch, value) for epoch, value in values if math.isfinite(value)]
+
     def reported(self, job: Job, epoch: int, value: float) -> bool:
-        if epoch not in self._told[job.name]:
-            self._told[job.name].add(epoch)
-            self._live[job.name].report(value, epoch)
+        self._tell_epoch(job.name, epoch, value)
         return self._watch.stops(job.name, epoch, self._sign * value, job.epochs)
+
+    def _tell_epoch(self, name: str, epoch: int, value: float) -> None:
+        if epoch not in self._told[name]:
+            self._told[name].add(epoch)
+            self._live[name].report(value, epoch)
 
     def ended(self, record: Record) -> None:
         trial = self._live.pop(record.name, None)

@@ -145,3 +145,25 @@ def test_other_data_is_noticed(tmp_path: Path) -> None:
 def test_time_is_counted_over_all_processes() -> None:
     events = [("opened", 10), ("asked", 12), ("opened", 100), ("asked", 105), ("closed", 107)]
     assert spent_s([{"event": event, "time": time} for event, time in events]) == 2 + 7
+
+
+def test_a_study_that_was_lost_is_brought_back_from_the_ledger(tmp_path: Path, whole: RunFolder) -> None:
+    run = create_run(tmp_path, "run")
+    with pytest.raises(Killed):
+        conduct(run, plan(), in_process(), [KillAt(45)])
+    run.study.unlink()
+    conduct(run, plan(), in_process(), resume=True)
+    check(run, whole)
+    told, before = (open_study(folder.study, "max").trials for folder in (run, whole))
+    points = ((trial.params, trial.intermediate_values, trial.value) for trial in told)
+    assert list(points) == [(trial.params, trial.intermediate_values, trial.value) for trial in before]
+
+
+def test_a_half_written_line_of_the_journal_is_dropped(tmp_path: Path, whole: RunFolder) -> None:
+    run = create_run(tmp_path, "run")
+    with pytest.raises(Killed):
+        conduct(run, plan(), in_process(), [KillAt(30)])
+    with run.study.open("a") as file:
+        file.write('{"op_code": 4, "wor')
+    conduct(run, plan(), in_process(), resume=True)
+    check(run, whole)
