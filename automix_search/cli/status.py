@@ -43,11 +43,10 @@ def _rows(found: RunStatus) -> list[tuple[str, str]]:
     by = f" by process {found.process}" if found.process else ""
     rows = [("run", str(found.run.path)), ("state", found.state + by)]
     rows.append(("trials", f"{found.trials_done} of {found.trials} are over"))
+    open_ones = "running" if found.process else "cut off"
     for stage, states in found.stages.items():
-        told = ", ".join(
-            f"{many} {'running' if state == 'asked' else state}" for state, many in states.items()
-        )
-        rows.append((stage, told))
+        told = (f"{many} {open_ones if state == 'asked' else state}" for state, many in states.items())
+        rows.append((stage, ", ".join(told)))
     if found.best is not None:
         tested = f", test {score(found.best.test)}" if found.best.test else ""
         rows.append(("best", f"{found.best.name} {found.metric} {number(found.best.search)}{tested}"))

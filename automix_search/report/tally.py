@@ -70,7 +70,7 @@ class Tally:
     interrupted: int = 0
     confirming: bool = False
     _since: float | None = None
-    _before: float = 0.0
+    _paced: tuple[float, float] | None = None
     _fit_to_confirm: dict[str, int] = field(default_factory=lambda: {"baseline": 0, "search": 0})
     _confirmed: int = 0
 
@@ -90,6 +90,7 @@ class Tally:
             training = self.running[name]
             training.epoch = event["epoch"]
             training.value = event["metrics"].get(self.plan.trainer.objective.metric, math.nan)
+            self._paced = self._paced or (self.clock(), self.progress)
         elif kind in (*ENDINGS, "interrupted"):
             self.running.pop(name, None)
             self._ended(records[name])
@@ -99,7 +100,6 @@ class Tally:
         for record in records.values():
             if record.ended:
                 self._ended(record)
-        self._before = self.progress
 
     def _asked(self, event: Event) -> None:
         name = str(event["job"])
@@ -144,8 +144,9 @@ class Tally:
 
     @property
     def remaining_s(self) -> float | None:
-        """Seconds that the rest takes at the pace so far; None before there is a pace."""
-        done = self.progress - self._before
-        if done <= 0:
+        """Seconds that the rest takes at the pace since the first report; None before there is a pace."""
+        if self._paced is None:
             return None
-        return self.elapsed_s / done * max(self.total - self.progress, 0.0)
+        since, before = self._paced
+        done, left = self.progress - before, self.total - self.progress
+        return (self.clock() - since) / done * left if done > 0 and left > 0 else None
