@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue, field_validator
 
+from automix_search.compute.executors import check_place
 from automix_search.compute.profiles import AbstractProfile, load_profile
 from automix_search.documents import ChangedDocument, Document, Tree
 from automix_search.errors import InputError
@@ -165,6 +166,7 @@ def resolve(
     trainer_source = "Python objects" if trainer is not None else ""
     if trainer is None:
         trainer, trainer_source = _trainer(config)
+    check_place(profile, trainer.resources)
     space_document = Document(None, "the `space` argument")
     if space is None:
         space_document = _named(config, "space")

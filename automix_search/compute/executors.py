@@ -27,8 +27,8 @@ def executor_of(
     Raises:
         InputError: The place has not what a training needs.
     """
+    check_place(profile, resources)
     device = "cuda" if resources.gpus else "cpu"
-    _check_gpus(profile, resources)
     if isinstance(profile, DebugProfile):
         threads = resources.cpus
         return InProcess(Place(device, threads, checkpoints, checkpoint_every_s))
@@ -54,9 +54,18 @@ def _gpus() -> int:
     return torch.cuda.device_count()
 
 
-def _check_gpus(profile: AbstractProfile, resources: Resources) -> None:
+def check_place(profile: AbstractProfile, resources: Resources) -> None:
+    """See that a place has what a training needs, as far as this machine can tell.
+
+    Raises:
+        InputError: It has not.
+    """
     if resources.gpus and not isinstance(profile, AddressProfile) and not _gpus():
         raise InputError(
             f"the trainer asks for {resources.gpus:g} GPUs a training, but this machine has none; "
             f"set `resources: {{gpus: 0}}` in the trainer, or run where there is one"
         )
+    if isinstance(profile, LocalProfile):
+        profile.layout(usable_cores(), resources.cpus, resources.gpus, _gpus())
+    if isinstance(profile, AddressProfile):
+        profile.resolve(os.environ)

@@ -83,7 +83,7 @@ class Ledger:
         self.events: list[dict[str, Any]] = []
         for event in _mend(path):
             self._apply(event)
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - a line is out once it is written
 
     def append(self, event: str, **fields: Any) -> None:
         """Write one event.
@@ -93,16 +93,23 @@ class Ledger:
         """
         entry = {"event": event, "time": round(time.time(), 3), **fields}
         try:
-            self._file.write(json.dumps(entry, allow_nan=True) + "\n")
-            self._file.flush()
+            self._file.write(json.dumps(entry).encode() + b"\n")
         except OSError as error:
             raise InputError(f"cannot write {self.path}: {error.strerror}") from None
         self._apply(entry)
 
     def close(self) -> None:
-        """Write everything to the disk and close the file."""
-        os.fsync(self._file.fileno())
-        self._file.close()
+        """Write everything to the disk and close the file.
+
+        Raises:
+            InputError: It cannot be written.
+        """
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise InputError(f"cannot write {self.path}: {error.strerror}") from None
+        finally:
+            self._file.close()
 
     def _apply(self, event: dict[str, Any]) -> None:
         self.events.append(event)

@@ -7,6 +7,7 @@ import json
 import random
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,13 +113,21 @@ def conduct(
     try:
         executor.run(plan.trainer, driver)
         ledger.append("closed")
-    except KeyboardInterrupt:
-        driver.interrupt()
+    except BaseException as error:
+        with suppress(InputError):  # the first error is the one to tell
+            if isinstance(error, KeyboardInterrupt):
+                driver.interrupt()
+            _write_leaderboard(run, ledger, plan)
+            ledger.close()
         raise
-    finally:
-        rows = leaderboard(ledger.records, plan.trainer.objective)
-        write_atomically(run.leaderboard, as_csv(rows))
-        ledger.close()
+    rows = _write_leaderboard(run, ledger, plan)
+    ledger.close()
+    return rows
+
+
+def _write_leaderboard(run: RunFolder, ledger: Ledger, plan: SearchPlan) -> list[Row]:
+    rows = leaderboard(ledger.records, plan.trainer.objective)
+    write_atomically(run.leaderboard, as_csv(rows))
     return rows
 
 
