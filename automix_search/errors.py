@@ -29,8 +29,9 @@ class SearchError(AutomixError):
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:
     """The valid name that `name` was most likely meant to be, or None when nothing is close."""
-    matches = difflib.get_close_matches(name.lower(), list(valid), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    known = {each.lower(): each for each in valid}
+    matches = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+    return known[matches[0]] if matches else None
 
 
 def unknown_name(what: str, name: str, valid: Iterable[str]) -> str:

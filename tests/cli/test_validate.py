@@ -85,7 +85,7 @@ def test_a_mistake_gets_one_sentence_and_exit_code_2(validate, text, said):
 
 
 def test_what_a_space_changes_depends_on_the_trainer(validate):
-    text = SPACE + "trainer: {lr_schedule: {warmup_epochs: {choice: [0, 9]}}}"
+    text = SPACE + "trainer: {lr_schedule: {warmup_epochs: {choice: [0, 90]}}}"
     assert validate(text, "--trainer", "imagenet-deit-small").code == 0
     assert "warmup_epochs < epochs" in validate(text).err
     assert "did you mean `digits-cnn`?" in validate(text, "--trainer", "digit-cnn").err
