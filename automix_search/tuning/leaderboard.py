@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -52,19 +53,24 @@ def leaderboard(records: Mapping[str, Record], objective: Objective) -> list[Row
 
     Where two are equal the baseline comes first: what is simpler needs no proof.
     """
-    rows = [_row(record, records, objective) for record in records.values() if record.stage != "confirm"]
+    again = defaultdict[str, list[Record]](list)
+    for record in records.values():
+        if record.stage == "confirm" and record.state == "finished":
+            again[record.candidate].append(record)
+    searched = [record for record in records.values() if record.stage != "confirm"]
+    rows = [_row(record, again[record.candidate], objective) for record in searched]
     sign = -1.0 if objective.direction == "max" else 1.0
 
     def place(row: Row) -> tuple[object, ...]:
         confirmed = math.inf if row.valid is None else sign * row.valid.mean
-        searched = math.inf if row.search is None else sign * row.search
+        score = math.inf if row.search is None else sign * row.search
         order = ("finished", "pruned", "asked", "interrupted", "failed").index(row.state)
         return (
             row.valid is None,
             confirmed,
             order,
             -row.epochs if row.state == "pruned" else 0,
-            searched,
+            score,
             not row.baseline,
         )
 
@@ -72,7 +78,7 @@ def leaderboard(records: Mapping[str, Record], objective: Objective) -> list[Row
     return [replace(row, rank=rank) for rank, row in enumerate(ordered, start=1)]
 
 
-def _row(record: Record, records: Mapping[str, Record], objective: Objective) -> Row:
+def _row(record: Record, again: Sequence[Record], objective: Objective) -> Row:
     return Row(
         rank=0,
         name=record.candidate,
@@ -80,21 +86,17 @@ def _row(record: Record, records: Mapping[str, Record], objective: Objective) ->
         state=record.state,
         epochs=record.epochs,
         search=record.value,
-        valid=_confirmed(record.candidate, records, objective, "valid"),
-        test=_confirmed(record.candidate, records, objective, "test"),
+        valid=_over_seeds(again, objective, "valid"),
+        test=_over_seeds(again, objective, "test"),
         record=record,
     )
 
 
-def _confirmed(
-    candidate: str, records: Mapping[str, Record], objective: Objective, split: Literal["valid", "test"]
+def _over_seeds(
+    again: Sequence[Record], objective: Objective, split: Literal["valid", "test"]
 ) -> Score | None:
     metric = objective.metric if split == "valid" else f"test_{objective.metric}"
-    values = {
-        int(record.asked["seed"]): record.metrics[-1][metric]
-        for record in records.values()
-        if record.stage == "confirm" and record.candidate == candidate and record.state == "finished"
-    }
+    values = {int(record.asked["seed"]): record.metrics[-1][metric] for record in again}
     return score_over_seeds(objective.metric, split, values) if values else None
 
 

@@ -43,7 +43,8 @@ class SamplingStage(AbstractStage):
     """Searches a space.
 
     Early-stopped trials are told PRUNED with their value at each epoch, failed and diverged ones FAIL. The study is
-    kept in step with the ledger: when a search is resumed, whatever the study missed is told then, all of it if need be.
+    kept in step with the ledger: when a search is resumed, whatever the study missed is told then,
+    all of it if need be.
 
     Args:
         space: What is searched.
