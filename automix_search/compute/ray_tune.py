@@ -154,15 +154,18 @@ class _Worker(tune.Trainable):
         self._job = job
         self._epoch = 0
         self._epochs: Iterator[Mapping[str, float]] | None = None
+        self._ahead: Mapping[str, float] | None = None
 
     def step(self) -> dict[str, Any]:
         """One epoch, as a result that Ray passes on whole; a failure is one too, so that its traceback gets home."""
         try:
             if self._epochs is None:
                 self._epochs = perform(self._trainer, self._job, self._place)
-            metrics = next(self._epochs, None)
+            metrics = self._ahead or next(self._epochs, None)
             self._epoch += 1
-            last = metrics is None or (self._epoch >= self._job.epochs and next(self._epochs, None) is None)
+            enough = self._epoch >= self._job.epochs
+            self._ahead = next(self._epochs, None) if enough else None
+            last = metrics is None or (enough and self._ahead is None)
         except Exception as error:
             return {"failure": Failure.of(error)}
         return {"metrics": None if metrics is None else tuple(metrics.items()), "last": last}
