@@ -12,7 +12,7 @@ from automix_search.cli.output import AsJson
 
 def launch(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[LAUNCH.yaml]", help="A launch file; every flag overrides it.")
+        Path | None, typer.Argument(metavar="LAUNCH.yaml", help="A launch file; every flag overrides it.")
     ] = None,
     space: Annotated[str | None, typer.Option(help="What is searched: NAME or FILE.")] = None,
     trainer: Annotated[

@@ -114,9 +114,10 @@ def test_a_resumed_search_begins_where_the_other_process_left(tally, clock):
 def test_the_total_is_mended_when_the_confirmation_begins(search, tally):
     for name in ("none", "base"):
         search.trained(name, 0.7, "baseline")
-    search.trained("t0000", 0.8)
-    search.asked("t0001")
-    search.tell("failed", "t0001", reason="broken")  # and the time budget ends the search here
+    for name in ("t0000", "t0001", "t0002"):
+        search.trained(name, 0.8)
+    search.asked("t0003")
+    search.tell("failed", "t0003", reason="broken")  # and the time budget ends the search here
     search.asked("none@7", "confirm")
     assert tally.confirming
-    assert tally.total == 4 + 3 * (1 + 2)
+    assert tally.total == 6 + 3 * (2 + 2)
