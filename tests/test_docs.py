@@ -144,7 +144,7 @@ def shown_tests(pages: tuple[Path, ...]) -> list[tuple[Path, str]]:
 def test_the_contracts_are_kept(page, file, folder):
     write_files(page)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout
     assert int(re.findall(r"(\d+) passed", done.stdout)[0]) >= 10
