@@ -91,7 +91,7 @@ def test_a_killed_search_is_resumed_without_repeating_anything(run, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     write_toys()
     process = command(*launching("Slow"))
-    wait_for(5, process)
+    wait_for(5, "finished", process)
     process.kill()
     process.communicate()
     ended = {name for name, record in read_records(Path("runs/first/ledger.jsonl")).items() if record.ended}

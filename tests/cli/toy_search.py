@@ -44,6 +44,19 @@ class Slow(Toy):
             yield metrics
 
 
+class Stuck(Toy):
+    """The third training never gets beyond its first epoch."""
+
+    started = 0
+
+    def train(self, assignment):
+        Stuck.started += 1
+        for metrics in super().train(assignment):
+            yield metrics
+            if Stuck.started == 3:
+                time.sleep(60)
+
+
 class Broken(Toy):
     def train(self, assignment):
         raise RuntimeError("no such luck")
@@ -84,10 +97,10 @@ def command(*arguments: object) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(finished: int, process: subprocess.Popen[str], name: str = "first") -> None:
-    """Wait until so many trainings of a run have finished."""
+def wait_for(times: int, event: str, process: subprocess.Popen[str], name: str = "first") -> None:
+    """Wait until the ledger of a run has so many events of a kind."""
     ledger, deadline = Path("runs", name, "ledger.jsonl"), time.monotonic() + 60
-    while not (ledger.exists() and ledger.read_text().count('"finished"') >= finished):
+    while not (ledger.exists() and ledger.read_text().count(f'"event": "{event}"') >= times):
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
