@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from automix_search.compute.jobs import Failure, Job, JobSource, Place, perform
@@ -29,6 +30,7 @@ ENVIRONMENT = {
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 """Telemetry off, no output but ours, no hidden change of folder; set before Ray is imported."""
@@ -42,7 +44,7 @@ from ray import tune  # noqa: E402
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
-WORKER_DIED = Failure("the worker process died: out of memory, or killed from outside")
+WORKER_DIED = "the worker process died: out of memory, or killed from outside"
 
 
 class RayTune:
@@ -219,13 +221,25 @@ class _Bridge:
             self.source.ended(name)
         return bool(result["last"])
 
-    def gone(self, trial_id: str, died: bool) -> None:
-        name = self.running.pop(trial_id, None)
-        if name is not None and died and self.error is None:
+    def died(self, trial_id: str, failure: Failure) -> None:
+        name = self.running.get(trial_id)
+        if name is not None and self.error is None:
             try:
-                self.source.ended(name, WORKER_DIED)
+                self.source.ended(name, failure)
             except Exception as error:
                 self.error = error
+
+    def gone(self, trial_id: str) -> None:
+        self.running.pop(trial_id, None)
+
+
+def worker_failure(text: str) -> Failure:
+    """The failure of a worker outside of a training, from what Ray says of it."""
+    if "creation task" not in text:
+        return Failure(WORKER_DIED, text)
+    cause = text.strip().splitlines()[-1]
+    mend = "code of your own must stand in one file, given as `file.py:Name`, or be installed on every node"
+    return Failure(f"a worker cannot load the trainer: {cause}; {mend}", text, users=True)
 
 
 class _JobSearcher(Searcher):
@@ -242,7 +256,7 @@ class _JobSearcher(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        self._bridge.gone(trial_id, died=error)
+        self._bridge.gone(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing is saved: the ledger is the truth."""
@@ -261,3 +275,7 @@ class _JobScheduler(FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         stop = self._bridge.stops(trial.trial_id, result)
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        text = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
+        self._bridge.died(trial.trial_id, worker_failure(text))

@@ -80,7 +80,9 @@ class Acting(AbstractTrainer):
             time.sleep(0.01)
 
 
-def job(name: str, seed: int = PLAIN, epochs: int = 3, smoothing: float = 0.0, settings: Spec | None = None) -> Job:
+def job(
+    name: str, seed: int = PLAIN, epochs: int = 3, smoothing: float = 0.0, settings: Spec | None = None
+) -> Job:
     policy = Policy(loss=SoftCrossEntropy(smoothing=smoothing))
     return Job(name, "search", name, policy, seed=seed, epochs=epochs, settings=settings)
 
