@@ -29,8 +29,7 @@ class Boxes:
         """1 outside the box, 0 inside: the share of the own sample, float32."""
         rows = _between(self.top, self.bottom, self.height)
         columns = _between(self.left, self.right, self.width)
-        whole = torch.ones((), device=self.top.device)
-        return torch.addcmul(whole, rows[:, None, :, None], columns[:, None, None, :], value=-1)
+        return 1 - rows[:, None, :, None] * columns[:, None, None, :]
 
     def share_outside(self) -> Float[Tensor, "n"]:
         """Part of the picture that lies outside the box."""

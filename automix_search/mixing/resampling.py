@@ -28,9 +28,10 @@ def shrunk(images: Shaped[Tensor, "N C H W"], size: tuple[int, int], interpolati
         find(torch.tensor([0]), torch.tensor([short]), full)[:, :short].to(images.device, non_blocking=True)
         for short, full in zip(size, images.shape[-2:], strict=True)
     )
-    if interpolation == "nearest":
-        return images.index_select(2, rows[0]).index_select(3, columns[0])
-    return _weighted(images, rows, columns)
+    if interpolation == "bilinear":
+        return _weighted(images, rows, columns)
+    places = (rows[0][:, None] * images.shape[3] + columns[0]).flatten()
+    return images.reshape(-1, images[0, 0].numel()).index_select(1, places).view(*images.shape[:2], *size)
 
 
 def shrunk_into(

@@ -77,3 +77,7 @@ class TestOneOfTheUsers(MixerContract):
 def test_no_member_is_left_out() -> None:
     assert not missing(tuple(MixerContract.__subclasses__()), MIXERS.members)
     assert missing((TestMixup, TestCutMix), MIXERS.members) == {"none", "resizemix", "fmix"}
+
+
+def test_a_contract_that_has_no_mixer_yet_tests_nothing() -> None:
+    assert missing((TestMixup, MixerContract), (Mixup, CutMix)) == {"cutmix"}
