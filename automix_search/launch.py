@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, JsonValue, field_validator
 
 from automix_search.compute.executors import check_place
 from automix_search.compute.profiles import AbstractProfile, load_profile
-from automix_search.documents import ChangedDocument, Document, Tree
+from automix_search.documents import ChangedDocument, Document, Place, Tree
 from automix_search.errors import InputError
 from automix_search.families import Spec
 from automix_search.presets import find_preset
@@ -221,7 +221,7 @@ def _named(config: LaunchConfig, kind: Literal["space", "trainer", "cluster"]) -
     tree = document.tree
     for path, new in changes.items():
         tree = with_change(tree, path.split(".")[1:], new, path)
-    places = {tuple(path.split(".")[1:]): f"`set: {path}`" for path in changes}
+    places: dict[Place, str] = {tuple(path.split(".")[1:]): f"`set: {path}`" for path in changes}
     return ChangedDocument(tree, document.source, document.lines, changes=places)
 
 
@@ -252,6 +252,7 @@ def _written_out(config: LaunchConfig, plan: SearchPlan, profile: AbstractProfil
         "space": dict(plan.space.tree),
         "trainer": trainer,
         "cluster": dump(profile),
+        "sampler": _absolute(config.sampler),
         "methods": tuple(_absolute(address) for address in config.methods),
         "name": config.name or time.strftime("run-%Y%m%d-%H%M%S"),
         "set": {},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from automix_search.errors import InputError
 from automix_search.families import Spec
 from automix_search.policy import Policy
 from automix_search.training.base import AbstractTrainer, Assignment
+from automix_search.validation import dump
 
 Stage = Literal["baseline", "search", "confirm"]
 
@@ -43,6 +45,12 @@ class Job:
     test: bool = False
     params: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
     attempt: int = 1
+
+    @property
+    def checkpoint_name(self) -> str:
+        """The name of its checkpoint: another policy, seed or length never goes on from it, whatever its name."""
+        made_of = (dump(self.policy), self.settings and dump(self.settings), self.seed, self.epochs)
+        return f"{self.name}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]}.pt"
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,7 @@ def perform(trainer: AbstractTrainer, job: Job, place: Place) -> Iterator[Mappin
     """Train a job and yield the metrics of each epoch."""
     if job.settings is not None:
         trainer = trainer.with_settings(job.settings)
-    checkpoint = place.checkpoints / f"{job.name}.pt" if place.checkpoints is not None else None
+    checkpoint = place.checkpoints / job.checkpoint_name if place.checkpoints is not None else None
     assignment = Assignment(
         policy=job.policy,
         seed=job.seed,

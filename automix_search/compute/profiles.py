@@ -66,7 +66,7 @@ class LocalProfile(AbstractProfile):
                 f"{machine_gpus}; lower `resources` of the trainer"
             )
         fits = int(min(cores, cores / cpus)) if cpus > 0 else cores
-        fits = int(min(fits, machine_gpus / gpus)) if gpus > 0 else fits
+        fits = int(min(fits, gpu_places(machine_gpus, gpus))) if gpus > 0 else fits
         fits = min(fits, cores // (self.threads_per_worker or 1))
         if fits < max(self.workers or 1, 1):
             raise InputError(
@@ -77,6 +77,11 @@ class LocalProfile(AbstractProfile):
         workers = self.workers or fits
         threads = self.threads_per_worker or cores // workers
         return Layout(workers, threads)
+
+
+def gpu_places(machine_gpus: int, gpus: float) -> int:
+    """How many trials of `gpus` each fit: a trial's share of a GPU is never spread over two."""
+    return machine_gpus * int(1 / gpus + 1e-9) if gpus < 1 else int(machine_gpus / gpus)
 
 
 class AddressProfile(AbstractProfile):

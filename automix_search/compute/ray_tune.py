@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from automix_search.compute.jobs import Failure, Job, JobSource, Place, perform
+from automix_search.errors import InputError, SearchError
 from automix_search.training.base import AbstractTrainer, Resources
 from automix_search.user_code import user_modules
 
@@ -80,20 +80,28 @@ class RayTune:
         """Run jobs until the source is finished."""
         for module in user_modules():
             ray.cloudpickle.register_pickle_by_value(module)
-        state = tempfile.mkdtemp(prefix="automix-search-ray-")
         self._connect()
         try:
-            _bridge_run(trainer, source, self, state)
+            with tempfile.TemporaryDirectory(
+                prefix="automix-search-ray-", ignore_cleanup_errors=True
+            ) as state:
+                _bridge_run(trainer, source, self, state)
         finally:
             ray.shutdown()
-            shutil.rmtree(state, ignore_errors=True)
 
     def _connect(self) -> None:
+        if ray.is_initialized():
+            raise InputError("Ray runs in this process already: call `ray.shutdown()` before the search")
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # failed trainings are told by us
         if self.address is not None:
-            ray.init(address=self.address, log_to_driver=False, logging_level=logging.ERROR)
+            try:
+                ray.init(address=self.address, log_to_driver=False, logging_level=logging.ERROR)
+            except ConnectionError:
+                raise InputError(f"there is no Ray cluster at {self.address}") from None
             return
         gpus = torch.cuda.device_count() if self.resources.gpus else 0
         ray.init(
+            address="local",  # whatever other cluster is about
             num_cpus=max(1, round((self.workers or 1) * self.resources.cpus)),
             num_gpus=gpus,
             include_dashboard=self.dashboard,
@@ -129,6 +137,8 @@ def _bridge_run(trainer: AbstractTrainer, source: JobSource, executor: RayTune, 
     tuner.fit()
     if bridge.error is not None:
         raise bridge.error
+    if not source.finished:
+        raise SearchError("Ray Tune ended before the search did; go on with `automix-search resume`")
 
 
 def _fitting(resources: Resources) -> int:
@@ -154,23 +164,17 @@ class _Worker(tune.Trainable):
 
     def _begin(self, job: Job) -> None:
         self._job = job
-        self._epoch = 0
         self._epochs: Iterator[Mapping[str, float]] | None = None
-        self._ahead: Mapping[str, float] | None = None
 
     def step(self) -> dict[str, Any]:
         """One epoch, as a result that Ray passes on whole; a failure is one too, so that its traceback gets home."""
         try:
             if self._epochs is None:
                 self._epochs = perform(self._trainer, self._job, self._place)
-            metrics = self._ahead or next(self._epochs, None)
-            self._epoch += 1
-            enough = self._epoch >= self._job.epochs
-            self._ahead = next(self._epochs, None) if enough else None
-            last = metrics is None or (enough and self._ahead is None)
+            metrics = next(self._epochs, None)
         except Exception as error:
             return {"failure": Failure.of(error)}
-        return {"metrics": None if metrics is None else tuple(metrics.items()), "last": last}
+        return {"metrics": None if metrics is None else tuple(metrics.items())}
 
 
 class _Bridge:
@@ -215,11 +219,10 @@ class _Bridge:
         if "failure" in result:
             self.source.ended(name, result["failure"])
             return True
-        if result["metrics"] is not None and self.source.reported(name, dict(result["metrics"])):
-            return True
-        if result["last"]:
+        if result["metrics"] is None:
             self.source.ended(name)
-        return bool(result["last"])
+            return True
+        return self.source.reported(name, dict(result["metrics"]))
 
     def died(self, trial_id: str, failure: Failure) -> None:
         name = self.running.get(trial_id)
@@ -269,7 +272,7 @@ class _JobScheduler(FIFOScheduler):
     """Lets the source decide after each epoch whether a training goes on."""
 
     def __init__(self, bridge: _Bridge) -> None:
-        FIFOScheduler.__init__(self)  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]
         self._bridge = bridge
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:

@@ -11,9 +11,8 @@ from typing import Any, Literal
 from automix_search.training.base import Objective
 from automix_search.tuning.driver import Event
 from automix_search.tuning.leaderboard import Row, leaderboard
-from automix_search.tuning.ledger import Record, apply_event, read_ledger
+from automix_search.tuning.ledger import Record, apply_event, elapsed_s, read_ledger
 from automix_search.tuning.run_folder import RunFolder
-from automix_search.tuning.search import spent_s
 
 RunState = Literal["new", "running", "finished", "interrupted", "failed"]
 
@@ -88,7 +87,7 @@ def status_of(run: RunFolder) -> RunStatus:
         best=best,
         metric=metric,
         started=opened[0]["time"] if opened else None,
-        elapsed_s=spent_s(events) + (time.time() - events[-1]["time"] if process and events else 0.0),
+        elapsed_s=elapsed_s(events) + (time.time() - events[-1]["time"] if process and events else 0.0),
     )
 
 

@@ -6,16 +6,16 @@ import math
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from automix_search.compute.jobs import Failure, Job
+from automix_search.compute.jobs import Failure, Job, Stage
 from automix_search.errors import InputError, SearchError
 from automix_search.policy import Policy
 from automix_search.training.base import AbstractTrainer, Objective
 from automix_search.tuning.ledger import Ledger, Record, State
 from automix_search.tuning.stages import AbstractStage
-from automix_search.validation import dump
+from automix_search.validation import describe, dump
 
 Event = Mapping[str, Any]
 
@@ -33,7 +33,7 @@ class _Running:
     since: float
     epoch: int = 0
     value: float = math.nan
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    last: bool = False
 
 
 class Driver:
@@ -50,7 +50,7 @@ class Driver:
     """
 
     FAILURES_BEFORE_GIVING_UP = 5
-    """So many different trainings failing, and none ending well, end the search."""
+    """So many different trainings of one stage failing, and none of it ending well, end the search."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Driver:
 
     def _propose(self) -> Job | None:
         for stage in self._stages:
-            if stage.waits and self._running:
+            if stage.waits and any(running.job.stage != stage.name for running in self._running.values()):
                 return None
             if self._late and stage.name == "search":
                 continue
@@ -113,36 +113,37 @@ class Driver:
         """Take the metrics of one more epoch of a job; True stops the job.
 
         Raises:
-            InputError: The objective's metric is not among them.
+            InputError: The objective's metric is not among them, or something else is not a number.
+            SearchError: Every training of this stage fails.
         """
-        running = self._running[name]
-        value = self._value(metrics)
-        running.epoch = int(metrics.get("epoch", running.epoch + 1))
-        running.value, running.metrics = value, metrics
-        self._write("reported", job=name, epoch=running.epoch, metrics={**metrics, "epoch": running.epoch})
-        if not math.isfinite(value):
-            self._fail(
-                running,
-                Failure(f"diverged: {self._objective.metric} was {value} after epoch {running.epoch}"),
-            )
-            return True
-        job = running.job
-        stops = self._stage_of(job).reported(job, running.epoch, value)
-        if running.epoch >= job.epochs:
-            return False
-        if stops:
-            self._end(running, "pruned", value=value, reason="stopped early")
+        running, job = self._running[name], self._running[name].job
+        numbers = {metric: _number(metric, value) for metric, value in metrics.items()}
+        running.epoch = int(numbers.get("epoch", running.epoch + 1))
+        running.last = running.epoch >= job.epochs
+        running.value = self._value(numbers, self._objective.metric)
+        finite = {metric: value for metric, value in numbers.items() if math.isfinite(value)}
+        self._write("reported", job=name, epoch=running.epoch, metrics={**finite, "epoch": running.epoch})
+        wanted = [self._objective.metric] + [f"test_{self._objective.metric}"] * (job.test and running.last)
+        for metric in wanted:
+            if not math.isfinite(value := self._value(numbers, metric)):
+                self._fail(running, Failure(f"diverged: {metric} was {value} after epoch {running.epoch}"))
+                return True
+        stops = self._stage_of(job).reported(job, running.epoch, running.value)
+        if running.last:
+            self._end(running, "finished", value=running.value)
+        elif stops:
+            self._end(running, "pruned", value=running.value, reason="stopped early")
         elif self._late and job.stage == "search":
-            self._end(running, "pruned", value=value, reason="time budget")
+            self._end(running, "pruned", value=running.value, reason="time budget")
         return name not in self._running
 
-    def _value(self, metrics: Mapping[str, float]) -> float:
-        if self._objective.metric not in metrics:
+    def _value(self, numbers: Mapping[str, float], metric: str) -> float:
+        if metric not in numbers:
             raise InputError(
-                f"the trainer never reports `{self._objective.metric}`, which the search optimises; "
-                f"it reports: {', '.join(sorted(metrics)) or 'nothing'}"
+                f"the trainer never reports `{metric}`, which the search needs; "
+                f"it reports: {', '.join(sorted(numbers)) or 'nothing'}"
             )
-        return float(metrics[self._objective.metric])
+        return numbers[metric]
 
     def ended(self, name: str, failure: Failure | None = None) -> None:
         """Take note that a job has trained to its end, or failed.
@@ -154,19 +155,19 @@ class Driver:
         running = self._running.get(name)
         if running is None:
             return
-        if failure is None and not running.metrics:
-            failure = Failure("the trainer reported nothing")
+        if failure is None and (running.epoch == 0 or running.job.test):
+            what = "nothing" if running.epoch == 0 else f"{running.epoch} of {running.job.epochs} epochs"
+            failure = Failure(f"the trainer reported {what}")
         if failure is None:
             self._end(running, "finished", value=running.value)
         elif failure.users:
-            self._fail(running, failure)
+            self._end(running, "interrupted", reason=failure.reason, traceback=failure.traceback, final=False)
             raise InputError(failure.reason)
         elif running.job.attempt <= self._retries:
             self._end(running, "interrupted", reason=failure.reason, traceback=failure.traceback, final=False)
             self._again.append(replace(running.job, attempt=running.job.attempt + 1))
         else:
             self._fail(running, failure)
-            self._give_up_if_hopeless()
 
     def interrupt(self) -> list[str]:
         """Record all running trainings as interrupted; their names. They are taken up again by `resume`."""
@@ -177,11 +178,14 @@ class Driver:
 
     def _fail(self, running: _Running, failure: Failure) -> None:
         self._end(running, "failed", reason=failure.reason, traceback=failure.traceback)
+        self._give_up_if_hopeless(running.job.stage)
 
-    def _give_up_if_hopeless(self) -> None:
-        records = self._ledger.records.values()
+    def _give_up_if_hopeless(self, stage: Stage) -> None:
+        records = [record for record in self._ledger.records.values() if record.stage == stage]
         failed = [record for record in records if record.state == "failed"]
-        if len(failed) >= self.FAILURES_BEFORE_GIVING_UP and not any(r.state == "finished" for r in records):
+        if len(failed) >= self.FAILURES_BEFORE_GIVING_UP and not any(
+            record.state in ("finished", "pruned") for record in records
+        ):
             last = failed[-1]
             raise SearchError(
                 f"every training fails, so the search stops here; the last one, {last.name}: {last.reason} "
@@ -202,6 +206,15 @@ class Driver:
         self._ledger.append(event, **fields)
         for observer in self._observers:
             observer.noticed(self._ledger.events[-1], self._ledger.records)
+
+
+def _number(metric: str, value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise InputError(
+            f"the trainer reports `{metric}: {describe(value)}`; every metric must be one number"
+        ) from None
 
 
 def asked(job: Job) -> dict[str, Any]:

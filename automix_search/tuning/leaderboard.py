@@ -66,7 +66,9 @@ def leaderboard(records: Mapping[str, Record], objective: Objective) -> list[Row
         score = math.inf if row.search is None else sign * row.search
         order = ("finished", "pruned", "asked", "interrupted", "failed").index(row.state)
         return (
-            row.valid is None,
+            -len(row.valid.seeds)
+            if row.valid
+            else 0,  # a mean over fewer seeds is no match for one over more
             confirmed,
             order,
             -row.epochs if row.state == "pruned" else 0,
@@ -96,13 +98,12 @@ def _over_seeds(
     again: Sequence[Record], objective: Objective, split: Literal["valid", "test"]
 ) -> Score | None:
     metric = objective.metric if split == "valid" else f"test_{objective.metric}"
-    values = {int(record.asked["seed"]): record.metrics[-1][metric] for record in again}
+    values = {
+        int(record.asked["seed"]): record.metrics[-1][metric]
+        for record in again
+        if metric in record.metrics[-1]
+    }
     return score_over_seeds(objective.metric, split, values) if values else None
-
-
-def best_so_far(records: Mapping[str, Record], objective: Objective) -> Row | None:
-    """The first row that has a score; None before there is one."""
-    return next((row for row in leaderboard(records, objective) if row.search is not None), None)
 
 
 COLUMNS = (

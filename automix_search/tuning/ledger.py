@@ -86,14 +86,16 @@ class Ledger:
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - a line is out once it is written
 
     def append(self, event: str, **fields: Any) -> None:
-        """Write one event.
+        """Write one event; how a training ended is on the disk before the search goes on.
 
         Raises:
             InputError: It cannot be written, as on a full disk.
         """
         entry = {"event": event, "time": round(time.time(), 3), **fields}
         try:
-            self._file.write(json.dumps(entry).encode() + b"\n")
+            self._file.write(json.dumps(entry, allow_nan=False).encode() + b"\n")
+            if event in ENDINGS:
+                os.fsync(self._file.fileno())
         except OSError as error:
             raise InputError(f"cannot write {self.path}: {error.strerror}") from None
         self._apply(entry)
@@ -179,3 +181,14 @@ def _mend(path: Path) -> list[dict[str, Any]]:
 def named(records: Iterable[Record], stage: Stage) -> list[Record]:
     """Records of one stage, in the order they were asked."""
     return [record for record in records if record.stage == stage]
+
+
+def elapsed_s(events: Iterable[Mapping[str, Any]]) -> float:
+    """Seconds that a search has run, over all its processes: from each `opened` to the last event before the next."""
+    elapsed, since, last = 0.0, None, 0.0
+    for event in events:
+        if event["event"] == "opened":
+            elapsed += 0.0 if since is None else last - since
+            since = event["time"]
+        last = event["time"]
+    return elapsed + (0.0 if since is None else last - since)

@@ -65,6 +65,11 @@ class RunFolder:
             pass
         return None
 
+    def sweep(self) -> None:
+        """Delete half-written files that a killed process left behind; the caller holds the lock."""
+        for file in (*self.path.glob(".*.*"), *self.trials.glob(".*")):
+            file.unlink(missing_ok=True)
+
     def __enter__(self) -> RunFolder:
         self._acquire()
         return self

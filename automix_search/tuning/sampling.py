@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import optuna
 from optuna.storages import JournalStorage
 from optuna.trial import TrialState
@@ -37,6 +37,11 @@ def open_study(journal: Path, direction: Literal["max", "min"]) -> optuna.Study:
         return optuna.create_study(storage=storage, study_name=STUDY, direction=way, load_if_exists=True)
     except OSError as error:
         raise InputError(f"cannot write {journal}: {error.strerror}") from None
+
+
+def _seed_of(seed: int, number: int) -> int:
+    """The sampler's seed for one proposal; searches with neighbouring seeds share none of them."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 class SamplingStage(AbstractStage):
@@ -92,9 +97,11 @@ class SamplingStage(AbstractStage):
     def propose(self) -> Job | None:
         if self._asked >= self._trials:
             return None
-        if self._grid is not None:
+        if self._grid is not None and not self._study.get_trials(
+            deepcopy=False, states=(TrialState.WAITING,)
+        ):
             self._study.enqueue_trial(self._grid[self._asked])
-        self._study.sampler = self._sampler(self._seed + self._asked)
+        self._study.sampler = self._sampler(_seed_of(self._seed, self._asked))
         name = f"t{self._asked:04d}"
         self._asked += 1
         params = self._ask(name)
@@ -136,7 +143,7 @@ class SamplingStage(AbstractStage):
 
     def _adopt(self, records: Mapping[str, Record]) -> None:
         """Find the study's running trials by name; one that the ledger does not know never started and failed."""
-        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
+        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if frozen.user_attrs.get(NAME) in records:
                 name = frozen.user_attrs[NAME]
                 self._live[name] = optuna.Trial(self._study, frozen._trial_id)
@@ -156,8 +163,7 @@ class SamplingStage(AbstractStage):
 
     def _values(self, record: Record) -> list[tuple[int, float]]:
         metric = self._trainer.objective.metric
-        values = [(int(metrics["epoch"]), metrics[metric]) for metrics in record.metrics]
-        return [(epoch, value) for epoch, value in values if math.isfinite(value)]
+        return [(int(metrics["epoch"]), metrics[metric]) for metrics in record.metrics if metric in metrics]
 
     def reported(self, job: Job, epoch: int, value: float) -> bool:
         self._tell_epoch(job.name, epoch, value)

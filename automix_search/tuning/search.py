@@ -7,7 +7,7 @@ import json
 import random
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +20,8 @@ from automix_search.policy import Policy
 from automix_search.spaces import Space
 from automix_search.training.base import AbstractTrainer, Objective
 from automix_search.tuning.driver import Driver, Event, Observer, job_of
-from automix_search.tuning.leaderboard import Row, as_csv, best_so_far, leaderboard
-from automix_search.tuning.ledger import ENDINGS, Ledger, Record
+from automix_search.tuning.leaderboard import Row, as_csv, leaderboard
+from automix_search.tuning.ledger import ENDINGS, Ledger, Record, elapsed_s, named
 from automix_search.tuning.run_folder import RunFolder
 from automix_search.tuning.sampling import SamplingStage, open_study
 from automix_search.tuning.stages import BaselineStage, ConfirmStage
@@ -68,7 +68,7 @@ class SearchPlan:
 
     @property
     def fresh_seeds(self) -> list[int]:
-        """Training seeds of the confirmation: none is the search's own, and two searches share none by design."""
+        """Training seeds of the confirmation, drawn from the search's seed and far from it."""
         return random.Random(self.seed).sample(range(100_000, 1_000_000), self.confirm_seeds)
 
     @property
@@ -95,55 +95,64 @@ def conduct(
         SearchError: Every training fails.
         KeyboardInterrupt: Stopped by the user; running trainings are recorded as interrupted.
     """
-    about = _environment(run, plan)
-    ledger = Ledger(run.ledger)
+    about = describe_trainer(plan.trainer)
+    check_same_data(run, about)
+    write_environment(run, plan.trainer.objective, about)
+    run.sweep()
+    with closing(Ledger(run.ledger)) as ledger:
+        best = BestPolicy(run, plan, about)
+        driver = _driver(run, plan, ledger, [best, SpentCheckpoints(run), *observers])
+        try:
+            if resume:
+                driver.restore(plan.trainer, plan.methods)
+            executor.run(plan.trainer, driver)
+            ledger.append("closed")
+        except BaseException:
+            with suppress(InputError):  # the first error is the one to tell
+                driver.interrupt()
+                best.write(ledger.records)
+            raise
+        return best.write(ledger.records)
+
+
+def _driver(run: RunFolder, plan: SearchPlan, ledger: Ledger, observers: Sequence[Observer]) -> Driver:
     study = open_study(run.study, plan.trainer.objective.direction)
-    spent = spent_s(ledger.events)
+    spent = spent_s(ledger.events, plan.trials)
     ledger.append("opened", trials=plan.trials, objective=plan.trainer.objective.metric)
-    driver = Driver(
+    return Driver(
         _stages(plan, ledger, study),
         ledger,
         plan.trainer.objective,
         retries=plan.retries,
         deadline=None if plan.time_budget_s is None else time.time() + plan.time_budget_s - spent,
-        observers=[BestPolicy(run, plan, about), SpentCheckpoints(run), *observers],
+        observers=observers,
     )
-    if resume:
-        driver.restore(plan.trainer, plan.methods)
-    try:
-        executor.run(plan.trainer, driver)
-        ledger.append("closed")
-    except BaseException as error:
-        with suppress(InputError):  # the first error is the one to tell
-            if isinstance(error, KeyboardInterrupt):
-                driver.interrupt()
-            _write_leaderboard(run, ledger, plan)
-            ledger.close()
-        raise
-    rows = _write_leaderboard(run, ledger, plan)
-    ledger.close()
-    return rows
 
 
-def _write_leaderboard(run: RunFolder, ledger: Ledger, plan: SearchPlan) -> list[Row]:
-    rows = leaderboard(ledger.records, plan.trainer.objective)
-    write_atomically(run.leaderboard, as_csv(rows))
-    return rows
+def describe_trainer(trainer: AbstractTrainer) -> dict[str, Any]:
+    """What a trainer says of data, model and recipe, as JSON gives it back."""
+    about: dict[str, Any] = json.loads(json.dumps(trainer.describe(), default=str))
+    return about
 
 
-def _environment(run: RunFolder, plan: SearchPlan) -> dict[str, Any]:
-    """Write down what the search runs on; what the trainer says of data, model and recipe."""
-    about = plan.trainer.describe()
+def check_same_data(run: RunFolder, about: Mapping[str, Any]) -> None:
+    """See that a search goes on with the data that it began with.
+
+    Raises:
+        InputError: It does not.
+    """
     if run.environment.exists():
         before = run.read_environment()["about"].get("data")
         if before != about.get("data"):
             raise InputError(
                 f"the data is not what the search in {run.path} began with: {about.get('data')} instead of {before}"
             )
-    objective = dataclasses.asdict(plan.trainer.objective)
-    tree = {"versions": versions(), "objective": objective, "about": about}
+
+
+def write_environment(run: RunFolder, objective: Objective, about: Mapping[str, Any]) -> None:
+    """Write down what the search runs on."""
+    tree = {"versions": versions(), "objective": dataclasses.asdict(objective), "about": about}
     write_atomically(run.environment, json.dumps(tree, indent=2) + "\n")
-    return about
 
 
 def _stages(
@@ -167,15 +176,20 @@ def _stages(
     return BaselineStage(plan.baselines, plan.seed, plan.length), sampling, confirm
 
 
-def spent_s(events: Sequence[Event]) -> float:
-    """Seconds that a search has run so far, over all its processes."""
-    spent, opened, last = 0.0, None, 0.0
-    for event in events:
-        if event["event"] == "opened":
-            spent += 0.0 if opened is None else last - opened
-            opened = event["time"]
-        last = event["time"]
-    return spent + (0.0 if opened is None else last - opened)
+def spent_s(events: Sequence[Event], trials: int) -> float:
+    """Seconds of a time budget that are used up: what the search has run for since it was asked for these trials.
+
+    The confirmation does not count, and whoever asks for more trials gives the budget anew.
+    """
+    asked_since = max(
+        (place for place, event in enumerate(events) if _asks_for_more(event, trials)), default=-1
+    )
+    searching = [event for event in events[asked_since + 1 :] if event["event"] in ("opened", "asked")]
+    return elapsed_s([event for event in searching if event.get("stage") != "confirm"])
+
+
+def _asks_for_more(event: Event, trials: int) -> bool:
+    return bool(event["event"] == "opened" and event["trials"] != trials)
 
 
 def finalists(
@@ -187,38 +201,54 @@ def finalists(
 ) -> list[Job]:
     """The jobs that scored the best trials and all baselines: what is worth confirming.
 
-    Trials that were stopped early are no finalists, nor is a second trial of one and the same candidate.
+    The best are those of the search, whatever an earlier confirmation said. Trials that were stopped early are no
+    finalists, nor is a second trial of one and the same candidate.
     """
-    rows = [row for row in leaderboard(records, objective) if row.state == "finished"]
-    chosen: dict[str, Row] = {}
-    for row in rows:
-        key = repr((row.record.asked["policy"], row.record.asked["settings"], row.baseline and row.name))
-        if row.baseline or sum(not other.baseline for other in chosen.values()) < count:
-            chosen.setdefault(key, row)
-    ordered = sorted(chosen.values(), key=lambda row: not row.baseline)
-    return [job_of(row.record, trainer, methods) for row in ordered]
+    finished = [record for record in records.values() if record.state == "finished"]
+    sign = -1.0 if objective.direction == "max" else 1.0
+    trials = sorted(named(finished, "search"), key=lambda record: sign * (record.value or 0.0))
+    distinct: dict[str, Record] = {}
+    for record in trials:
+        distinct.setdefault(repr((record.asked["policy"], record.asked["settings"])), record)
+    chosen = [*named(finished, "baseline"), *list(distinct.values())[:count]]
+    return [job_of(record, trainer, methods) for record in chosen]
 
 
 class BestPolicy:
     """Keeps policy.yaml the best so far, and leaderboard.csv up to date, while a search runs."""
 
+    PAUSE_S = 2.0
+    """Shortest time between two leaderboard files while the leader stays the same."""
+
     def __init__(self, run: RunFolder, plan: SearchPlan, about: Mapping[str, Any]) -> None:
         self._run = run
         self._plan = plan
         self._about = about
-        self._written: tuple[object, ...] = ()
+        self._leader: tuple[object, ...] = ()
+        self._written_s = 0.0
 
     def noticed(self, event: Event, records: Mapping[str, Record]) -> None:
         if event["event"] != "finished":
             return
-        objective = self._plan.trainer.objective
-        rows = leaderboard(records, objective)
+        rows = leaderboard(records, self._plan.trainer.objective)
+        leader = (rows[0].name, rows[0].search, rows[0].test)
+        if leader != self._leader or time.monotonic() - self._written_s > self.PAUSE_S:
+            self._write(rows)
+
+    def write(self, records: Mapping[str, Record]) -> list[Row]:
+        """Write both files as things stand now; the leaderboard, best first."""
+        rows = leaderboard(records, self._plan.trainer.objective)
+        self._write(rows)
+        return rows
+
+    def _write(self, rows: list[Row]) -> None:
         write_atomically(self._run.leaderboard, as_csv(rows))
-        best = best_so_far(records, objective)
-        if best is not None and (best.name, best.search, best.test) != self._written:
-            self._written = (best.name, best.search, best.test)
-            policy = exported(best, rows, objective.metric, self._run.name, self._about, self._plan.methods)
+        if rows and rows[0].search is not None:
+            metric, name = self._plan.trainer.objective.metric, self._run.name
+            policy = exported(rows[0], rows, metric, name, self._about, self._plan.methods)
             write_atomically(self._run.policy, to_yaml(dump(policy)))
+            self._leader = (rows[0].name, rows[0].search, rows[0].test)
+        self._written_s = time.monotonic()
 
 
 class SpentCheckpoints:
@@ -229,4 +259,5 @@ class SpentCheckpoints:
 
     def noticed(self, event: Event, records: Mapping[str, Record]) -> None:
         if event["event"] in ENDINGS:
-            (self._run.trials / f"{event['job']}.pt").unlink(missing_ok=True)
+            for file in self._run.trials.glob(f"{event['job']}-*.pt"):
+                file.unlink(missing_ok=True)

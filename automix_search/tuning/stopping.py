@@ -69,7 +69,7 @@ class AshaWatch(Watch):
 
     def __init__(self, rule: Asha) -> None:
         self._rule = rule
-        self._rungs: dict[int, dict[str, float]] = defaultdict(dict)
+        self._rungs: dict[tuple[int, int], dict[str, float]] = defaultdict(dict)
 
     def rungs(self, epochs: int) -> list[int]:
         """Epochs at which a training of this length is judged."""
@@ -83,8 +83,9 @@ class AshaWatch(Watch):
     def stops(self, job: str, epoch: int, value: float, epochs: int) -> bool:
         if epoch not in self.rungs(epochs):
             return False
-        self._rungs[epoch][job] = value
-        values = sorted(self._rungs[epoch].values(), reverse=True)
+        rung = self._rungs[epochs, epoch]  # halfway through a long training is not the end of a short one
+        rung[job] = value
+        values = sorted(rung.values(), reverse=True)
         survivors = len(values) // self._rule.reduction
         return survivors > 0 and value < values[survivors - 1]
 
@@ -110,21 +111,21 @@ class MedianWatch(Watch):
 
     def __init__(self, rule: Median) -> None:
         self._rule = rule
-        self._curves: dict[str, dict[int, float]] = defaultdict(dict)
+        self._curves: dict[int, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
 
     def stops(self, job: str, epoch: int, value: float, epochs: int) -> bool:
-        self._curves[job][epoch] = value
+        curves = self._curves[epochs]  # only trainings of one length are compared
+        curves[job][epoch] = value
         if epoch < (self._rule.first_epoch or max(1, epochs // 4)) or epoch >= epochs:
             return False
-        others = [
-            self._mean(name, epoch) for name, curve in self._curves.items() if name != job and epoch in curve
-        ]
+        others = [_mean(curve, epoch) for name, curve in curves.items() if name != job and epoch in curve]
         if len(others) < self._rule.min_trainings:
             return False
-        return max(self._curves[job].values()) < float(np.median(others))
+        return max(curves[job].values()) < float(np.median(others))
 
-    def _mean(self, job: str, epoch: int) -> float:
-        return float(np.mean([value for at, value in self._curves[job].items() if at <= epoch]))
+
+def _mean(curve: dict[int, float], until: int) -> float:
+    return float(np.mean([value for epoch, value in curve.items() if epoch <= until]))
 
 
 STOPPING = Family("scheduler", AbstractStopping, (NoStopping, Asha, Median))

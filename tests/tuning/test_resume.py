@@ -10,7 +10,7 @@ import pytest
 from toys import in_process, toy_plan
 
 from automix_search.errors import InputError
-from automix_search.tuning.ledger import Ledger, read_ledger, read_records
+from automix_search.tuning.ledger import Ledger, elapsed_s, read_ledger, read_records
 from automix_search.tuning.run_folder import RunFolder, create_run
 from automix_search.tuning.sampling import open_study
 from automix_search.tuning.search import conduct, spent_s
@@ -142,28 +142,28 @@ def test_other_data_is_noticed(tmp_path: Path) -> None:
         conduct(run, other, in_process(), resume=True)
 
 
+def history(*entries: tuple[str, float, object]) -> list[dict[str, object]]:
+    """Events with their times; the third thing is the number of trials, or the stage."""
+    return [
+        {"event": event, "time": time, ("trials" if event == "opened" else "stage"): detail}
+        for event, time, detail in entries
+    ]
+
+
 def test_time_is_counted_over_all_processes() -> None:
-    events = [("opened", 10), ("asked", 12), ("opened", 100), ("asked", 105), ("closed", 107)]
-    assert spent_s([{"event": event, "time": time} for event, time in events]) == 2 + 7
+    events = history(("opened", 10, 8), ("asked", 12, "search"), ("opened", 100, 8), ("asked", 107, "search"))
+    assert elapsed_s(events) == 2 + 7
+    assert spent_s(events, 8) == 2 + 7
 
 
-def test_a_study_that_was_lost_is_brought_back_from_the_ledger(tmp_path: Path, whole: RunFolder) -> None:
-    run = create_run(tmp_path, "run")
-    with pytest.raises(Killed):
-        conduct(run, plan(), in_process(), [KillAt(45)])
-    run.study.unlink()
-    conduct(run, plan(), in_process(), resume=True)
-    check(run, whole)
-    told, before = (open_study(folder.study, "max").trials for folder in (run, whole))
-    points = ((trial.params, trial.intermediate_values, trial.value) for trial in told)
-    assert list(points) == [(trial.params, trial.intermediate_values, trial.value) for trial in before]
+def test_the_confirmation_uses_up_no_time_budget() -> None:
+    events = history(("opened", 10, 8), ("asked", 12, "search"), ("asked", 50, "confirm"))
+    assert spent_s(events, 8) == 2
 
 
-def test_a_half_written_line_of_the_journal_is_dropped(tmp_path: Path, whole: RunFolder) -> None:
-    run = create_run(tmp_path, "run")
-    with pytest.raises(Killed):
-        conduct(run, plan(), in_process(), [KillAt(30)])
-    with run.study.open("a") as file:
-        file.write('{"op_code": 4, "wor')
-    conduct(run, plan(), in_process(), resume=True)
-    check(run, whole)
+def test_more_trials_get_the_time_budget_anew() -> None:
+    events = history(
+        ("opened", 10, 8), ("asked", 12, "search"), ("opened", 100, 16), ("asked", 105, "search")
+    )
+    assert spent_s(events, 20) == 0
+    assert spent_s(events, 16) == 5
