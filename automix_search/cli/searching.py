@@ -101,7 +101,7 @@ def _print_result(result: SearchResult, launch: Launch, out: Console, *, as_json
         return
     print_leaderboard(result, out, best=SHOWN_AT_THE_END)
     out.print(Text(f"\n{said}\n", style="bold"))
-    steps = next_steps(result.run.path, result.rows[0], result.about, launch.config.trials)
+    steps = next_steps(result.run.path, result.about, launch.config.trials)
     for label, text in steps:
         out.print(Text.assemble((f"{label:<22}", "dim"), text), soft_wrap=True)
 

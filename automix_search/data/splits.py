@@ -105,8 +105,9 @@ class Splits:
     digest: str
 
     def describe(self) -> dict[str, Any]:
-        """Plain data for the run folder: name, sizes, classes and digest."""
+        """Plain data for the run folder and for exported policies: name, sizes, images, classes and digest."""
         sizes = {name: len(getattr(self, name)) for name in ("train", "valid", "test")}
         info = self.info
         image = {"channels": info.channels, "size": list(info.size), "num_classes": info.num_classes}
+        image |= {"mean": list(info.mean), "std": list(info.std)}
         return {"name": info.name, **sizes, **image, "multi_label": info.multi_label, "digest": self.digest}

@@ -77,7 +77,8 @@ class Augmenter:
         mix: How samples are mixed.
         criterion: What is minimised.
         num_classes: Number of classes, K.
-        input: How images look; needed when they are uint8 or the policy has transforms.
+        input: How images look; needed when they are uint8 or the policy has transforms, unless `stored` says it.
+        stored: How the images looked that the policy was searched on: stands for `input` where that is needed.
         generator: Source of all randomness; None takes a seed from torch's global generator.
     """
 
@@ -92,10 +93,12 @@ class Augmenter:
         *,
         num_classes: int,
         input: ImageSpec | None = None,
+        stored: ImageSpec | None = None,
         generator: Generator | None = None,
     ) -> None:
         if num_classes < 2:
             raise InputError(f"`num_classes` must be at least 2, but got {num_classes}")
+        input = input or (stored if transforms else None)
         if transforms and input is None:
             names = ", ".join(kind_of(type(item)) for item in transforms)
             raise InputError(f"this policy has transforms ({names}): give `input=ImageSpec(...)` to `build`")
@@ -104,6 +107,7 @@ class Augmenter:
         self.criterion = criterion
         self.num_classes = num_classes
         self.input = input
+        self._stored = stored
         self._random = Randomness(generator)
         self._scale: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
@@ -150,17 +154,21 @@ class Augmenter:
 
     def normalise(self, x: Tensor) -> Tensor:
         """Images as the model sees them, for training and evaluation alike: `B x C x H x W`, float."""
-        if self.input is None:
+        images = self._images(x)
+        if images is None:
             return x
         if x.device not in self._scale:
-            shape = (1, self.input.channels, 1, 1)
-            mean = torch.tensor(self.input.mean, device=x.device).view(shape)
-            std = torch.tensor(self.input.std, device=x.device).view(shape)
+            shape = (1, images.channels, 1, 1)
+            mean = torch.tensor(images.mean, device=x.device).view(shape)
+            std = torch.tensor(images.std, device=x.device).view(shape)
             self._scale[x.device] = (mean, std)
         mean, std = self._scale[x.device]
         if x.dtype == torch.uint8:
             return x.float().sub_(mean * 255).div_(std * 255)
         return (x - mean) / std
+
+    def _images(self, x: Tensor) -> ImageSpec | None:
+        return self.input or (self._stored if x.dtype == torch.uint8 else None)
 
     def _check(self, x: Tensor, y: Tensor, progress: float) -> None:
         if len(x) != len(y):
@@ -173,10 +181,11 @@ class Augmenter:
     def _check_images(self, x: Tensor) -> None:
         if not x.is_floating_point() and x.dtype != torch.uint8:
             raise InputError(f"images must be uint8 or float, but got {x.dtype}")
-        if x.dtype == torch.uint8 and self.input is None:
+        images = self._images(x)
+        if x.dtype == torch.uint8 and images is None:
             raise InputError("uint8 images need `input=ImageSpec(...)` in `build`, or normalise them before")
-        if self.input is not None and x.shape[1] != self.input.channels:
-            raise InputError(f"images have {x.shape[1]} channels, but `input` says {self.input.channels}")
+        if images is not None and x.shape[1] != images.channels:
+            raise InputError(f"images have {x.shape[1]} channels, but `input` says {images.channels}")
 
     def _check_labels(self, y: Tensor) -> None:
         """Class ids are looked at on the host only: to read them back from a device would make it wait."""

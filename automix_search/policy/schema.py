@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, TypeAdapter
 from torch import Generator, nn
 
 from automix_search.families import Spec
@@ -45,6 +45,13 @@ class Provenance(Spec):
     baselines: dict[str, Score] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
 
+    def images(self) -> ImageSpec | None:
+        """How the images looked that the policy was searched on; None where that is not known."""
+        fields = ("channels", "size", "mean", "std")
+        if not isinstance(self.data, dict) or not set(fields) <= set(self.data):
+            return None
+        return TypeAdapter(ImageSpec).validate_python({name: self.data[name] for name in fields})
+
 
 class Policy(Spec):
     """An augmentation policy.
@@ -72,7 +79,8 @@ class Policy(Spec):
 
         Args:
             num_classes: Number of classes, K.
-            input: How images look; may be left out when there is no transform and images come normalised.
+            input: How images look. Left out, floats are taken as they come, normalised; uint8 images, and all images of
+                a policy with transforms, are taken to look like the data that it was searched on (its provenance).
             model: The model to be trained, for policies that look into it; no policy of this version does.
             teacher: A trained model, for policies that distil from one; no policy of this version does.
             generator: Source of all randomness; None takes a seed from torch's global generator.
@@ -86,5 +94,6 @@ class Policy(Spec):
             self.loss,
             num_classes=num_classes,
             input=input,
+            stored=None if self.provenance is None else self.provenance.images(),
             generator=generator,
         )

@@ -101,17 +101,8 @@ class Ledger:
         self._apply(entry)
 
     def close(self) -> None:
-        """Write everything to the disk and close the file.
-
-        Raises:
-            InputError: It cannot be written.
-        """
-        try:
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise InputError(f"cannot write {self.path}: {error.strerror}") from None
-        finally:
-            self._file.close()
+        """Close the file."""
+        self._file.close()
 
     def _apply(self, event: dict[str, Any]) -> None:
         self.events.append(event)

@@ -273,3 +273,25 @@ def test_batches_of_any_length(count: int, per: str) -> None:
     x, targets = augmenter(spec=DIGITS, mix={**DEIT, "per": per})(photos(count)[:, :1], labels(count))
     assert x.shape == (count, 1, 8, 11)
     torch.testing.assert_close(targets.sum(1), torch.ones(count))
+
+
+def test_an_exported_policy_knows_how_its_images_look() -> None:
+    data = {"channels": 1, "size": [8, 10], "mean": [0.25], "std": [0.5]}
+    flip = Policy(transform={"batch": [{"kind": "hflip", "probability": 1.0}]}, provenance={"data": data})
+    x = torch.rand(4, 1, 8, 10)
+    mixed, _ = flip.build(num_classes=3)(x, torch.tensor([0, 1, 2, 0]))
+    assert torch.allclose(mixed, (x.flip(-1) - 0.25) / 0.5)
+
+
+def test_without_transforms_images_are_taken_as_they_come() -> None:
+    data = {"channels": 1, "size": [8, 10], "mean": [0.25], "std": [0.5]}
+    x = torch.rand(4, 1, 8, 10)
+    mixed, _ = Policy(provenance={"data": data}).build(num_classes=3)(x, torch.tensor([0, 1, 2, 0]))
+    assert torch.equal(mixed, x)
+
+
+def test_bytes_are_normalised_as_in_the_search() -> None:
+    data = {"channels": 1, "size": [8, 10], "mean": [0.25], "std": [0.5]}
+    x = torch.randint(0, 256, (4, 1, 8, 10), dtype=torch.uint8)
+    mixed, _ = Policy(provenance={"data": data}).build(num_classes=3)(x, torch.tensor([0, 1, 2, 0]))
+    assert torch.allclose(mixed, (x / 255 - 0.25) / 0.5, atol=1e-6)
