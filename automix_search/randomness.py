@@ -58,12 +58,13 @@ class Randomness:
     def beta(self, alpha: float, count: int, like: Tensor) -> Tensor:
         """Beta(alpha, alpha) draws: `(count,)` float32; all 1 when `alpha` is 0.
 
-        A ratio of two Gamma variables, taken in the logarithm: Gamma(a) is Gamma(a + 1) * U^(1/a), so even
-        the smallest alpha does not underflow.
+        A ratio of two Gamma variables, taken in the logarithm: Gamma(a) is Gamma(a + 1) * U^(1/a), so that a
+        small alpha does not underflow. Beyond 1e-30 and 1e30 nothing changes any more but what overflows.
         """
         device, generator = self._place(count, like)
         if alpha == 0:
             return torch.ones(count, device=device)
+        alpha = min(max(alpha, 1e-30), 1e30)
         above = torch._standard_gamma(torch.full((2, count), alpha + 1.0, device=device), generator)
         first: Tensor
         second: Tensor

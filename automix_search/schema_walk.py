@@ -131,8 +131,42 @@ def _specs(position: Position, tree: Tree, methods: Sequence[type]) -> Iterator[
             yield arm.annotation
 
 
-def specs_at(model: type[Spec], tree: Tree, place: Place, methods: Sequence[type] = ()) -> list[type[Spec]]:
-    """The specs by which the mapping at `place` of an expanded tree may be read."""
+def fields_at(model: type[Spec], tree: Tree, place: Place, methods: Sequence[type] = ()) -> set[str]:
+    """Names that may stand in the mapping at `place` of an expanded tree, as the user may have written it.
+
+    Where the user wrote something shorter, these are all the names that the shorter thing takes.
+    """
+    depth = _written(tree, place)
+    ways = [
+        spec for end in range(depth, len(place) + 1) for spec in specs_at(model, tree, place[:end], methods)
+    ]
+    names = {name for spec in ways for name in spec.model_fields}
+    if depth == len(place):
+        return names
+    taken = {
+        name
+        for position, value in _places(model, tree, place[:depth], methods)
+        if isinstance(value, Mapping)
+        for name in names
+        if name in children(position, {**value, name: None}, methods)
+    }
+    return taken | {"kind"}
+
+
+def _written(tree: Tree, place: Place) -> int:
+    """How many parts of a place are in the tree as it was written."""
+    for depth, part in enumerate(place):
+        try:
+            tree = tree[part]
+        except (KeyError, IndexError, TypeError):
+            return depth
+    return len(place)
+
+
+def _places(
+    model: type[Spec], tree: Tree, place: Place, methods: Sequence[type]
+) -> list[tuple[Position, Tree]]:
+    """What the schema says of a place of an expanded tree, and what stands there."""
     found: list[tuple[Position, Tree]] = [(position_of(model), tree)]
     for part in place:
         found = [
@@ -141,6 +175,12 @@ def specs_at(model: type[Spec], tree: Tree, place: Place, methods: Sequence[type
             for name, inner, value in _steps(position, outer, methods)
             if name == part
         ]
+    return found
+
+
+def specs_at(model: type[Spec], tree: Tree, place: Place, methods: Sequence[type] = ()) -> list[type[Spec]]:
+    """The specs by which the mapping at `place` of an expanded tree may be read."""
+    found = _places(model, tree, place, methods)
     expanded = [(position, _expand(position, value)) for position, value in found]
     return [
         spec

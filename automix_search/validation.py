@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from automix_search.documents import Document
 from automix_search.errors import InputError, nearest
 from automix_search.families import Spec
-from automix_search.schema_walk import specs_at
+from automix_search.schema_walk import fields_at
 
 SpecT = TypeVar("SpecT", bound=Spec)
 
@@ -67,8 +67,7 @@ def _sentence(model: type[Spec], document: Document, detail: ErrorDetails, metho
     value, kind, context = detail["input"], detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         name = str(place[-1])
-        specs = specs_at(model, document.tree, place[:-1], methods)
-        valid = sorted({field for spec in specs for field in spec.model_fields})
+        valid = sorted(fields_at(model, document.tree, place[:-1], methods))
         guess = nearest(name, valid)
         hint = f"; did you mean `{guess}`?" if guess else ";"
         return f"{document.where(place)}: unknown field `{name}`{hint} known: {', '.join(valid)}"

@@ -57,6 +57,12 @@ def test_beta_of_a_small_alpha_is_a_coin(alpha: float) -> None:
     assert draw.mean().item() == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.parametrize(("alpha", "low", "high"), [(1e-300, 0.0, 1.0), (1e300, 0.5, 0.5)])
+def test_beta_of_an_extreme_alpha_is_its_limit(alpha: float, low: float, high: float) -> None:
+    draw = seeded().beta(alpha, 1000, LIKE)
+    assert set(draw.tolist()) == {low, high}
+
+
 def test_beta_of_zero_is_all_own() -> None:
     assert seeded().beta(0, 3, LIKE).tolist() == [1, 1, 1]
 

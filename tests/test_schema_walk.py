@@ -7,9 +7,9 @@ from pydantic import Field
 from automix_search.families import Family, Spec
 from automix_search.mixing import Switch
 from automix_search.mixing.cutmix import CutMix
-from automix_search.mixing.switch import Option
+from automix_search.mixing.switch import SHARED, Option
 from automix_search.policy import Policy, Transform
-from automix_search.schema_walk import children, kinds_at, position_of, specs_at
+from automix_search.schema_walk import children, fields_at, kinds_at, position_of, specs_at
 
 
 class AbstractThing(Spec):
@@ -102,6 +102,14 @@ def test_kinds_that_may_stand_at_a_place():
     assert noun == "mixing method"
     assert kinds["switch"] is Switch
     assert kinds["cutmix"] is CutMix
+
+
+def test_fields_that_may_stand_where_the_user_wrote_something_shorter():
+    method = ("mix", "options", 0, "method")
+    short = {"mix": {"kind": "cutmix"}}
+    whole = {"mix": {"kind": "switch", "options": [{"method": {"kind": "cutmix"}}]}}
+    assert fields_at(Policy, whole, method) == {"kind", "alpha"}
+    assert fields_at(Policy, short, method) == {"kind", "alpha", *SHARED}
 
 
 def test_specs_at_a_place_of_an_expanded_tree():

@@ -65,6 +65,11 @@ def refusal(text):
             "loss: {kind: soft_cross_entropy, smoothing: [1, 2]}",
             "my.yaml:1 loss.smoothing: must be a valid number, but got a list of 2",
         ),
+        (
+            "mix: {kind: mixup, probabilty: 0.5}",
+            "my.yaml:1 mix.probabilty: unknown field `probabilty`; did you mean `probability`? "
+            "known: alpha, kind, label, partner, per, probability, schedule",
+        ),
         ("transform: 3", "my.yaml:1 transform: must be a mapping, but got 3"),
         ("mix: [cutmix]", "my.yaml:1 mix: must be a mapping, but got a list of 1"),
         ("transform: {batch: 3}", "my.yaml:1 transform.batch: must be a list, but got 3"),

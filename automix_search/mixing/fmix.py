@@ -29,7 +29,7 @@ class FMix(AbstractMaskMixer):
 
     kind: Literal["fmix"] = "fmix"
     decay: Annotated[float, Range(1.0, 5.0)] = Field(
-        3.0, ge=0, description="Power by which high frequencies fade; higher makes larger patches."
+        3.0, ge=0, le=10, description="Power by which high frequencies fade; higher makes larger patches."
     )
     max_soft: Annotated[float, Range(0.0, 0.5)] = Field(
         0.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -50,8 +51,11 @@ class Switch(Spec):
     @field_validator("options")
     @classmethod
     def _some_weight(cls, options: tuple[Option, ...]) -> tuple[Option, ...]:
-        if not sum(option.weight for option in options) > 0:
+        total = sum(option.weight for option in options)
+        if not total > 0:
             raise ValueError("at least one option must have a weight above 0")
+        if total == math.inf:
+            raise ValueError("the sum of the weights must be finite")
         return options
 
     def mix(self, images: Tensor, progress: float, random: Randomness) -> MixedBatch:

@@ -175,6 +175,11 @@ def test_weights_that_sum_to_zero() -> None:
         switch({"weight": 0, **MIXUP}, {"weight": 0, **CUTMIX})
 
 
+def test_weights_whose_sum_is_not_finite() -> None:
+    with pytest.raises(ValidationError, match="the sum of the weights must be finite"):
+        switch({"weight": 1e308, **MIXUP}, {"weight": 1e308, **CUTMIX})
+
+
 def test_a_bare_method_is_a_switch_with_one_option() -> None:
     tree = as_switch({"kind": "cutmix", "alpha": 0.3, "per": "sample", "probability": 0.4})
     assert Switch.model_validate(tree) == switch(
