@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from torch import Generator, Tensor
 
 from automix_search.mixing.fmix import FMix, fading, highest_places, official_noise, smooth_noise
@@ -110,3 +111,8 @@ def test_area_is_unbiased() -> None:
     areas = masks(FMix(), (3, 5), 4000, share=0.3).sum((1, 2))
     assert set(areas.tolist()) == {4.0, 5.0}
     assert areas.mean().item() == pytest.approx(4.5, abs=0.04)
+
+
+def test_a_decay_that_no_float_can_hold() -> None:
+    with pytest.raises(ValidationError, match="less than or equal to 10"):
+        FMix(decay=400)
