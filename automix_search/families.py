@@ -10,10 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationInfo
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from automix_search.errors import unknown_name
 
@@ -22,6 +29,30 @@ class Spec(BaseModel):
     """A frozen mapping of a file; unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers_are_numbers(cls, tree: Any) -> Any:
+        """Refuse `true` and `'0.5'` where a number stands; Pydantic would read both as one."""
+        found: list[InitErrorDetails] = [
+            {
+                "type": PydanticCustomError("float_type", "must be a number"),
+                "loc": (name,),
+                "input": tree[name],
+            }
+            for name, field in cls.model_fields.items()
+            if isinstance(tree, Mapping)
+            and isinstance(tree.get(name), bool | str)
+            and _is_number(field.annotation)
+        ]
+        if found:
+            raise ValidationError.from_exception_data(cls.__name__, found)
+        return tree
+
+
+def _is_number(annotation: Any) -> bool:
+    arms = {arm for arm in (get_args(annotation) or (annotation,)) if arm is not type(None)}
+    return bool(arms) and arms <= {int, float}
 
 
 def kind_of(spec: type[Spec]) -> str:

@@ -34,7 +34,7 @@ def refusal(text):
         ),
         (
             "mix: {kind: cutmix,\n  alpha: wide}",
-            "my.yaml:2 mix.alpha: must be a valid number, unable to parse string as a number, but got 'wide'",
+            "my.yaml:2 mix.alpha: must be a number, but got 'wide'",
         ),
         ("mix: {kind: cutmix, alpha: .nan}", "my.yaml:1 mix.alpha: must be a finite number, but got nan"),
         (

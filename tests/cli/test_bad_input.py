@@ -18,6 +18,14 @@ BAD_POLICIES = {
     "unknown method": (POLICY + "mix: {kind: cutmx}", "did you mean `cutmix`"),
     "unknown field": (POLICY + "mix: {kind: cutmix, alhpa: 1}", "did you mean `alpha`"),
     "wrong type": (POLICY + "mix: {kind: cutmix, alpha: lots}", "mix.alpha.*number.*'lots'"),
+    "a truth for a number": (
+        POLICY + "mix: {kind: cutmix, alpha: yes}",
+        r":2 mix.alpha: must be a number.*True",
+    ),
+    "a text for a number": (
+        POLICY + "mix: {kind: cutmix, alpha: '0.5'}",
+        r":2 mix.alpha: must be a number.*'0.5'",
+    ),
     "value out of range": (
         POLICY + "mix: {kind: cutmix, alpha: -1}",
         r":2 mix.alpha.*greater than or equal to 0.*-1",
