@@ -279,6 +279,13 @@ class _JobScheduler(FIFOScheduler):
         stop = self._bridge.stops(trial.trial_id, result)
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
+    def choose_trial_to_run(self, tune_controller: Any) -> None:
+        """Nothing: a job waits for the worker that is starting for it.
+
+        Ray's own choice gives it the next worker that is free and throws the starting one away, so that trainings
+        shorter than the start of a worker would run one at a time for ever.
+        """
+
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         text = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
         self._bridge.died(trial.trial_id, worker_failure(text))

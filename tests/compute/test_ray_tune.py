@@ -30,7 +30,7 @@ def executor() -> RayTune:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Remembering:
     """All that can happen to a job, in one run."""
     jobs = [
-        *(job("one", MEETS), job("other", MEETS)),
+        *(job("first"), job("second"), job("one", MEETS), job("other", MEETS)),
         *(job("raises", RAISES), job("dies", DIES), job("mistaken", MISTAKEN), job("stopped")),
         *(job("silent", SILENT), job("short", SHORT), job("long", LONG)),
         *(
@@ -49,7 +49,7 @@ def test_every_job_is_asked_once_and_the_source_is_finished(source: Remembering)
     assert set(source.ends) | {"stopped"} == {
         asked.split(" asked")[0] for asked in source.order if "asked" in asked
     }
-    assert len(source.ends) == 14
+    assert len(source.ends) == 16
 
 
 def test_two_jobs_run_at_once_in_two_processes_and_never_more(source: Remembering) -> None:
@@ -58,6 +58,11 @@ def test_two_jobs_run_at_once_in_two_processes_and_never_more(source: Rememberin
     assert len(source.processes("one", "other")) == 2
     assert os.getpid() not in source.processes("one", "other")
     assert source.most_at_once == 2
+
+
+def test_a_job_keeps_the_worker_that_starts_for_it(source: Remembering) -> None:
+    """Else no second worker would ever be up where trainings are shorter than its start."""
+    assert source.processes("first") != source.processes("second")
 
 
 def test_processes_are_used_again(source: Remembering) -> None:
