@@ -1,7 +1,8 @@
 """Colour operations on whole batches, every picture with a strength of its own.
 
 They compute what torchvision's functional operations compute for one picture: uint8 or float in [0, 1] in,
-the same out. Products are cut to whole grey levels, not rounded, as torchvision and PIL do.
+the same out. Products are cut to whole grey levels, not rounded, as torchvision and PIL do. Two of them are
+torchvision's own, imported where they are used: it takes a second, and every worker would pay it.
 
 Axes: n pictures, C channels, H x W pixels.
 """
@@ -13,7 +14,6 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
-from torchvision.transforms.v2 import functional as F
 
 Pictures = Shaped[Tensor, "n C H W"]
 Strengths = Float[Tensor, "n"]
@@ -99,9 +99,13 @@ def _by_channel(operation: Callable[[Tensor], Tensor], images: Tensor) -> Tensor
 
 def autocontrast(images: Pictures, strengths: Strengths) -> Pictures:
     """Stretch every channel to the full range; it has no strength."""
-    return _by_channel(F.autocontrast, images)
+    from torchvision.transforms.v2 import functional
+
+    return _by_channel(functional.autocontrast, images)
 
 
 def equalize(images: Pictures, strengths: Strengths) -> Pictures:
     """Make the grey levels of every channel equally frequent; it has no strength."""
-    return _by_channel(F.equalize, images)
+    from torchvision.transforms.v2 import functional
+
+    return _by_channel(functional.equalize, images)

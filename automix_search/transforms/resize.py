@@ -1,11 +1,13 @@
-"""Pictures to one size while they are read."""
+"""Pictures to one size while they are read.
+
+torchvision is imported where a stage is built: it takes a second, and only picture files need it.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
 from pydantic import Field
-from torchvision.transforms import InterpolationMode, v2
 
 from automix_search.ranges import Choice, Range
 from automix_search.transforms.load import AbstractLoadTransform, PictureFunction
@@ -44,6 +46,8 @@ class ResizedCrop(AbstractLoadTransform):
         return self.size, self.size
 
     def build(self, train: bool) -> PictureFunction:
+        from torchvision.transforms import InterpolationMode, v2
+
         interpolation = InterpolationMode(self.interpolation)
         if train:
             scale, ratio = (self.smallest, 1.0), (1 / self.stretch, self.stretch)
@@ -72,6 +76,8 @@ class Resize(AbstractLoadTransform):
         return self.height, self.width
 
     def build(self, train: bool) -> PictureFunction:
+        from torchvision.transforms import InterpolationMode, v2
+
         interpolation = InterpolationMode(self.interpolation)
         resize: PictureFunction = v2.Resize((self.height, self.width), interpolation, antialias=True)
         return resize
