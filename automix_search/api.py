@@ -22,9 +22,12 @@ from automix_search.tuning.driver import Observer
 from automix_search.tuning.leaderboard import Row, leaderboard
 from automix_search.tuning.ledger import read_records
 from automix_search.tuning.run_folder import RunFolder, create_run, find_run
-from automix_search.tuning.search import conduct
+from automix_search.tuning.search import check_same_data, conduct, describe_trainer
 from automix_search.tuning.winner import exported
 from automix_search.validation import check_format, dump, validate
+
+DECISIVE = ("space", "trainer", "epochs", "seed", "sampler", "grid_points", "scheduler")
+"""What must not change when a search goes on."""
 
 
 @dataclass(frozen=True)
@@ -144,9 +147,19 @@ def search(
 
 def start(launch: Launch, observers: Sequence[Observer] = ()) -> SearchResult:
     """Make the run folder of a launch and run its search to the end."""
-    run = create_run(Path(launch.config.runs_dir), launch.config.name or "run")
-    with run:
+    with begin(launch) as run:
         return carry_out(run, launch, observers)
+
+
+def begin(launch: Launch) -> RunFolder:
+    """Make the run folder of a launch, from which the search can be resumed at once.
+
+    Raises:
+        InputError: It exists already, or cannot be made.
+    """
+    run = create_run(Path(launch.config.runs_dir), str(launch.config.name))
+    write_atomically(run.launch, to_yaml(dump(launch.config)))
+    return run
 
 
 def resume(run: RunFolder, *, more_trials: int = 0, observers: Sequence[Observer] = ()) -> SearchResult:
@@ -177,6 +190,7 @@ def relaunch(run: RunFolder, more_trials: int = 0) -> Launch:
 def carry_out(run: RunFolder, launch: Launch, observers: Sequence[Observer] = ()) -> SearchResult:
     """Run a search to its end, from wherever it stands, in a folder that the caller has locked."""
     config, plan = launch.config, launch.plan
+    check_same_data(run, describe_trainer(plan.trainer))
     write_atomically(run.launch, to_yaml(dump(config)))
     every_s = 0.0 if config.checkpoint_every == "0s" else seconds(config.checkpoint_every)
     executor = executor_of(launch.profile, plan.trainer.resources, run.trials.absolute(), every_s)
@@ -187,6 +201,12 @@ def carry_out(run: RunFolder, launch: Launch, observers: Sequence[Observer] = ()
 def _go_on(launch: Launch, observers: Sequence[Observer]) -> SearchResult:
     run = find_run(str(launch.config.name), Path(launch.config.runs_dir))
     with run:
+        before = read_launch(read_yaml(run.launch))
+        for name in DECISIVE:
+            if getattr(before, name) != getattr(launch.config, name):
+                raise InputError(
+                    f"`{name}` is not what the search in {run.path} began with; give the same again"
+                )
         return carry_out(run, launch, observers)
 
 

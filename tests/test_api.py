@@ -12,7 +12,9 @@ from torch.utils.data import Dataset, TensorDataset
 
 import automix_search
 from automix_search import InputError, Policy, load_policy, search
-from automix_search.api import SearchResult, open_run, resume
+from automix_search.api import SearchResult, begin, open_run, resume
+from automix_search.launch import LaunchConfig
+from automix_search.launch import resolve as launch_of
 from automix_search.tuning.run_folder import find_run
 
 SMALL = {"cluster": "debug", "trials": 2, "epochs": 1, "settings": {"confirm": {"finalists": 1, "seeds": 2}}}
@@ -101,6 +103,19 @@ def test_own_model_data_and_space(tmp_path: Path) -> None:
         model=own_model, data=own_data(), space=SPACE, runs_dir=tmp_path, name="own", resume=True, **go_on
     )
     assert len(again.rows) == len(result.rows) + 1
+
+
+def test_a_search_goes_on_as_it_began_or_not_at_all(tmp_path: Path) -> None:
+    own = {"model": own_model, "data": own_data(), "space": SPACE, "runs_dir": tmp_path, "name": "own"}
+    search(**own, **SMALL)
+    with pytest.raises(InputError, match="`seed` is not what the search"):
+        search(**own, seed=1, resume=True, **SMALL)
+
+
+def test_a_run_folder_can_be_resumed_from_its_first_moment(tmp_path: Path) -> None:
+    launch = launch_of(LaunchConfig(cluster="debug", trials=1, epochs=1, name="cut", runs_dir=str(tmp_path)))
+    run = begin(launch)
+    assert resume(find_run("cut", tmp_path)).run.path == run.path
 
 
 def test_a_run_of_python_objects_cannot_be_resumed_from_its_folder(tmp_path: Path) -> None:

@@ -41,11 +41,11 @@ def launch(
 
     Example: automix-search launch --space quick --trainer digits-cnn --trials 24
     """
+    from automix_search.api import begin
     from automix_search.cli.overrides import launch_config, naming_changes
     from automix_search.cli.searching import conduct_search
     from automix_search.errors import InputError
     from automix_search.launch import resolve
-    from automix_search.tuning.run_folder import create_run
 
     flags = {
         "space": space,
@@ -65,6 +65,5 @@ def launch(
         resolved = resolve(config)
     except InputError as error:
         raise naming_changes(error, config) from None
-    run = create_run(Path(resolved.config.runs_dir), resolved.config.name or "run")
-    with run:
+    with begin(resolved) as run:
         conduct_search(run, resolved, as_json=as_json)
