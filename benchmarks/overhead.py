@@ -15,6 +15,7 @@ the last trial's end, which is what one more trial costs.
 from __future__ import annotations
 
 import argparse
+import logging
 import statistics
 import tempfile
 import time
@@ -134,7 +135,7 @@ class BareWatch(tune.Callback):
 def bare(trials: int, workers: int) -> Clock:
     """Ray Tune alone."""
     clock = Clock()
-    ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         with tempfile.TemporaryDirectory() as folder:
             tuner = tune.Tuner(

@@ -6,7 +6,7 @@ Both train timm's `test_efficientnet` on the same pictures of Fashion-MNIST, wit
 eight alphas each), optimiser, schedule and batch size, and score the same 2,000 pictures after each epoch.
 
 Ours: a grid search on a local Ray, as many workers as cores, one thread each, Fashion-MNIST in shared memory. The
-script: Optuna's loop, timm.data.Mixup, and a DataLoader over float tensors, with PyTorch's defaults; one training
+script: Optuna's loop, Mixup, and a DataLoader over float tensors, with PyTorch's defaults; one training
 after the other on all cores. Imports and the reading of the data are left out of both, and so is what a search adds
 before its first training starts (Ray and its workers): that is the line "start-up".
 """
@@ -24,11 +24,11 @@ from typing import Any
 
 import optuna
 import timm
-import timm.data
-import timm.loss
-import timm.optim
 import torch
 from record import about, publish
+from timm.data.mixup import Mixup
+from timm.loss.cross_entropy import SoftTargetCrossEntropy
+from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -130,7 +130,7 @@ def plain(recipe: Recipe, splits: Splits, trials: int) -> Outcome:
     def objective(trial: optuna.Trial) -> float:
         kind, alpha = POLICIES[trial.suggest_categorical("policy", list(range(trials)))]
         alphas = {f"{name}_alpha": alpha if name == kind else 0.0 for name in ("mixup", "cutmix")}
-        mixup = timm.data.Mixup(**alphas, label_smoothing=0.0, num_classes=CLASSES)  # type: ignore[no-untyped-call]
+        mixup = Mixup(**alphas, label_smoothing=0.0, num_classes=CLASSES)  # type: ignore[no-untyped-call]
         return train_plainly(train, valid, mixup, recipe.epochs)
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -151,20 +151,20 @@ def tensors(split: Split, splits: Splits) -> TensorDataset:
     return TensorDataset((images - mean) / std, torch.tensor(split.labels))
 
 
-def train_plainly(train: TensorDataset, valid: TensorDataset, mixup: timm.data.Mixup, epochs: int) -> float:
+def train_plainly(train: TensorDataset, valid: TensorDataset, mixup: Mixup, epochs: int) -> float:
     """One training; the validation accuracy after its last epoch."""
     model: nn.Module = timm.create_model(
         MODEL, num_classes=CLASSES, in_chans=1, drop_rate=0.0, drop_path_rate=0.0
     )
-    optimizer = timm.optim.create_optimizer_v2(model, "adamw", lr=RATE, weight_decay=DECAY)
+    optimizer = create_optimizer_v2(model, "adamw", lr=RATE, weight_decay=DECAY)
     loader = DataLoader(train, batch_size=BATCH, shuffle=True, drop_last=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * len(loader))
-    criterion = timm.loss.SoftTargetCrossEntropy()
+    criterion = SoftTargetCrossEntropy()  # type: ignore[no-untyped-call]
     accuracy = 0.0
     for _ in range(epochs):
         model.train()
         for images, labels in loader:
-            images, targets = mixup(images, labels)  # type: ignore[no-untyped-call]
+            images, targets = mixup(images, labels)
             loss = criterion(model(images), targets)
             optimizer.zero_grad()
             loss.backward()
