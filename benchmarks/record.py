@@ -11,6 +11,7 @@ from pathlib import Path
 from automix_search.compute.cores import usable_cores
 
 RESULTS = Path(__file__).parent / "results"
+LOAD_BEFORE = os.getloadavg()[0]
 LIBRARIES = ("torch", "timm", "ray", "optuna", "numpy")
 
 
@@ -27,7 +28,7 @@ def about() -> str:
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return (
         f"{processor()}, {usable_cores()} cores; Python {platform.python_version()}, {libraries}; "
-        f"{time.strftime('%Y-%m-%d')}, 1-minute load at the end {os.getloadavg()[0]:.1f}"
+        f"{time.strftime('%Y-%m-%d')}, 1-minute load before it {LOAD_BEFORE:.1f}"
     )
 
 
