@@ -27,6 +27,10 @@ class Boxes:
 
     def outside(self) -> Float[Tensor, "n 1 H W"]:
         """1 outside the box, 0 inside: the share of the own sample, float32."""
+        if len(self.top) == 1:
+            outside = torch.ones(1, 1, self.height, self.width)
+            outside[(..., *self.slices())] = 0
+            return outside
         rows = _between(self.top, self.bottom, self.height)
         columns = _between(self.left, self.right, self.width)
         return 1 - rows[:, None, :, None] * columns[:, None, None, :]
