@@ -263,3 +263,20 @@ def test_optuna_reads_the_journal_as_its_dashboard_does(run: RunFolder) -> None:
     (name,) = optuna.get_all_study_names(storage)
     study = optuna.load_study(study_name=name, storage=storage)
     assert {len(trial.intermediate_values) for trial in study.trials} == {4}
+
+
+def test_early_stopping_of_a_minimised_objective_stops_the_same_trials(tmp_path: Path) -> None:
+    stopped = []
+    for direction in ("max", "min"):
+        run = create_run(tmp_path, direction)
+        plan = toy_plan(
+            Toy(direction),
+            trials=15,
+            sampler="random",
+            stopping=Asha(first_epoch=1, reduction=2),
+            finalists=0,
+        )
+        rows = conduct(run, plan, in_process())
+        stopped.append({row.name for row in rows if row.state == "pruned"})
+    assert stopped[0] == stopped[1]
+    assert stopped[0]
