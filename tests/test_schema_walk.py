@@ -6,7 +6,7 @@ from pydantic import Field
 
 from automix_search.families import Family, Spec
 from automix_search.mixing import Switch
-from automix_search.mixing.cutmix import CutMix
+from automix_search.mixing.pixels.cutmix import CutMix
 from automix_search.mixing.switch import SHARED, Option
 from automix_search.policy import Policy, Transform
 from automix_search.schema_walk import children, fields_at, kinds_at, position_of, specs_at

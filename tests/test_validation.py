@@ -4,7 +4,7 @@ import pytest
 
 from automix_search.documents import Document, parse_yaml
 from automix_search.errors import InputError
-from automix_search.mixing.cutmix import CutMix
+from automix_search.mixing.pixels.cutmix import CutMix
 from automix_search.policy import Policy
 from automix_search.validation import check_format, describe, dump, validate
 

@@ -8,19 +8,19 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from automix_search.losses.base import AbstractLoss
+from automix_search.losses.base import AbstractTargetLoss
 
 
-class SoftCrossEntropy(AbstractLoss):
+class SoftCrossEntropy(AbstractTargetLoss):
     """Cross-entropy with soft targets: the usual loss for one class an image."""
 
     kind: Literal["soft_cross_entropy"] = "soft_cross_entropy"
 
-    def __call__(self, logits: Float[Tensor, "N K"], targets: Float[Tensor, "N K"]) -> Float[Tensor, ""]:
+    def compare(self, logits: Float[Tensor, "N K"], targets: Float[Tensor, "N K"]) -> Float[Tensor, ""]:
         return functional.cross_entropy(logits.float(), targets)
 
 
-class BinaryCrossEntropy(AbstractLoss):
+class BinaryCrossEntropy(AbstractTargetLoss):
     """One yes-or-no question a class, mean over classes: multi-label tasks, and timm's RSB recipes.
 
     Reference: Wightman et al., ResNet strikes back, 2021, https://arxiv.org/abs/2110.00476.
@@ -28,5 +28,5 @@ class BinaryCrossEntropy(AbstractLoss):
 
     kind: Literal["binary_cross_entropy"] = "binary_cross_entropy"
 
-    def __call__(self, logits: Float[Tensor, "N K"], targets: Float[Tensor, "N K"]) -> Float[Tensor, ""]:
+    def compare(self, logits: Float[Tensor, "N K"], targets: Float[Tensor, "N K"]) -> Float[Tensor, ""]:
         return functional.binary_cross_entropy_with_logits(logits.float(), targets)

@@ -3,6 +3,7 @@
 `AbstractMixer` is the wide contract that the augmenter calls. Under it stand narrow partial ones that own all
 bookkeeping, so that a member gives only its mathematics: a *blend* mixer gives a share, a *mask* mixer a mask
 and a *box* mixer boxes and what is pasted there; the label share is the mean of the mask by construction.
+A *feature* mixer (`mixing.hidden.base`) changes hidden features.
 
 Axes: N items, n = N (one draw for every item) or 1 (one draw for the whole batch, on the host), H x W pixels.
 """
@@ -10,7 +11,7 @@ Axes: N items, n = N (one draw for every item) or 1 (one draw for the whole batc
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -22,20 +23,34 @@ from automix_search.mixing.batch import MixedBatch, Pairs
 from automix_search.mixing.boxes import Boxes
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
+from automix_search.signals import Need
 
 Share = Float[Tensor, "n"]
 Mask = Float[Tensor, "n 1 H W"]
 
 
 class AbstractMixer(Spec):
-    """A mixing method: makes new samples out of pairs of samples."""
+    """A mixing method: makes new samples out of pairs of samples.
+
+    Attributes:
+        whole_batch: Whether the method mixes a whole batch or nothing, so that a switch that decides for each
+            sample decides on it for the batch.
+        mass_is_one: Whether every item's weights sum to 1.
+    """
+
+    whole_batch: ClassVar[bool] = False
+    mass_is_one: ClassVar[bool] = True
+
+    def needs(self) -> frozenset[Need]:
+        """What the method looks at beside pixels and labels."""
+        return frozenset()
 
     @abstractmethod
     def mix(self, pairs: Pairs, draws: int, random: Randomness) -> MixedBatch:
         """Mix the pairs.
 
         Args:
-            pairs: What to mix; neither images nor positions are changed.
+            pairs: What to mix, and what is known of it; neither images nor positions are changed.
             draws: 1 for one random decision for the whole batch, `pairs.count` for one for each item.
             random: Source of all draws.
 
@@ -71,30 +86,43 @@ class AbstractBlendMixer(AbstractMixer):
 class AbstractMaskMixer(AbstractMixer):
     """Mixes by a mask over the places of an item; the label share is the mean of that mask."""
 
-    alpha: Annotated[float, Range(0.1, 4.0, log=True)] = Field(
-        1.0, ge=0, description="The own share is drawn from Beta(alpha, alpha); 0 mixes nothing."
-    )
-
     @abstractmethod
-    def mask(self, size: tuple[int, int], share: Share, random: Randomness, like: Tensor) -> Mask:
-        """Part of the own sample at every pixel, in [0, 1], for a drawn own share."""
+    def mask(self, pairs: Pairs, draws: int, random: Randomness) -> Mask:
+        """Part of the own sample at every pixel, in [0, 1]: one mask for each draw.
+
+        Where the draws are made, a mask may stay: it is moved to the images.
+        """
 
     def mix(self, pairs: Pairs, draws: int, random: Randomness) -> MixedBatch:
         images = pairs.images
-        share = random.beta(self.alpha, draws, images)
-        mask = self.mask((images.shape[-2], images.shape[-1]), share, random, images)
+        mask = self.mask(pairs, draws, random)
         own = mask.mean(dim=(1, 2, 3), dtype=torch.float32)
         mask = mask.to(images.device, non_blocking=True).expand(pairs.count, -1, -1, -1)
         inputs = pairs.partner_images().lerp_(pairs.own_images(), mask.to(images.dtype))
         return MixedBatch(inputs, pairs.sources(), pair_weights(own, pairs.count, images), mask)
 
 
+class AbstractShareMaskMixer(AbstractMaskMixer):
+    """Mixes by a mask whose mean is to be a share from a Beta distribution."""
+
+    alpha: Annotated[float, Range(0.1, 4.0, log=True)] = Field(
+        1.0, ge=0, description="The own share is drawn from Beta(alpha, alpha); 0 mixes nothing."
+    )
+
+    @abstractmethod
+    def mask_of(self, pairs: Pairs, share: Share, random: Randomness) -> Mask:
+        """Part of the own sample at every pixel, in [0, 1], for a drawn own share."""
+
+    def mask(self, pairs: Pairs, draws: int, random: Randomness) -> Mask:
+        return self.mask_of(pairs, random.beta(self.alpha, draws, pairs.images), random)
+
+
 class AbstractBoxMixer(AbstractMixer):
     """Pastes something of the partner into a box; the label share is the part of the picture outside."""
 
     @abstractmethod
-    def boxes(self, size: tuple[int, int], draws: int, random: Randomness, like: Tensor) -> Boxes:
-        """One box for each draw, inside a picture of `size` (height, width)."""
+    def boxes(self, pairs: Pairs, draws: int, random: Randomness) -> Boxes:
+        """One box for each draw, inside the picture."""
 
     @abstractmethod
     def patch(self, images: Tensor, boxes: Boxes) -> Tensor:
@@ -106,10 +134,10 @@ class AbstractBoxMixer(AbstractMixer):
 
     def mix(self, pairs: Pairs, draws: int, random: Randomness) -> MixedBatch:
         images = pairs.images
-        boxes = self.boxes((images.shape[-2], images.shape[-1]), draws, random, images)
+        boxes = self.boxes(pairs, draws, random)
         mask = boxes.outside().to(images.device, non_blocking=True).expand(pairs.count, -1, -1, -1)
         weights = pair_weights(boxes.share_outside(), pairs.count, images)
-        if draws == 1:
+        if boxes.on_host:
             inputs = self._paste(pairs, boxes)
         else:
             inputs = self.overlay(pairs, boxes).lerp_(pairs.own_images(), mask.to(images.dtype))

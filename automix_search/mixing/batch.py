@@ -13,6 +13,8 @@ from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 from torch.nn import functional
 
+from automix_search.signals import HiddenMix, Signals
+
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
@@ -22,11 +24,23 @@ class Pairs:
         images: The pool, `P x C x *spatial`.
         partner: Positions in the pool, `(N,)` int64.
         own: Positions in the pool, `(N,)` int64; None means all of the pool in its order.
+        seen: What else is known of the pool; None knows nothing but its images.
     """
 
     images: Shaped[Tensor, "P C *spatial"]
     partner: Int64[Tensor, "N"]
     own: Int64[Tensor, "N"] | None = None
+    seen: Signals | None = None
+
+    @property
+    def signals(self) -> Signals:
+        """What a method may look at beside the pixels; every map is of the pool, in its order."""
+        return Signals(self.images) if self.seen is None else self.seen
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images in pixels."""
+        return self.images.shape[-2], self.images.shape[-1]
 
     @property
     def count(self) -> int:
@@ -40,6 +54,10 @@ class Pairs:
     def own_copy(self) -> Tensor:
         """Own samples, `N x C x *spatial`: a fresh copy that the caller may overwrite."""
         return self.images.clone() if self.own is None else _picked(self.images, self.own)
+
+    def own_of(self, maps: Shaped[Tensor, "P *rest"]) -> Shaped[Tensor, "N *rest"]:
+        """The own samples' part of something that the pool has."""
+        return maps if self.own is None else maps[self.own]
 
     def partner_images(self) -> Tensor:
         """Partners, `N x C x *spatial`: a fresh copy that the caller may overwrite."""
@@ -62,12 +80,16 @@ class MixedBatch:
             otherwise.
         mask: Share of the first source at every place, `N x (m or 1) x *spatial` in [0, 1]; None if there is
             none.
+        hidden: A mixing of hidden features still to be done, while the model runs; None if there is none.
+        more_labels: Labels, `E x K`, of sources beyond the batch: positions P to P + E - 1; None if there are none.
     """
 
     inputs: Shaped[Tensor, "N C *spatial"]
     sources: Int64[Tensor, "N m"]
     weights: Float[Tensor, "N m"]
     mask: Float[Tensor, "N c *spatial"] | None = None
+    hidden: HiddenMix | None = None
+    more_labels: Float[Tensor, "E K"] | None = None
 
     @classmethod
     def unmixed(cls, images: Tensor) -> MixedBatch:
@@ -91,6 +113,8 @@ class MixedBatch:
 
     def targets(self, labels: Float[Tensor, "P K"]) -> Float[Tensor, "N K"]:
         """Labels of the items: the labels of their sources, mixed by weight."""
+        if self.more_labels is not None:
+            labels = torch.cat((labels, self.more_labels))
         # A product and a sum: autocast would take a matrix product in half precision.
         return (labels[self.sources] * self.weights[:, :, None]).sum(1)
 

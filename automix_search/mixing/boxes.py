@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from automix_search.randomness import Randomness
+
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
@@ -20,6 +22,11 @@ class Boxes:
     height: int
     width: int
 
+    @property
+    def on_host(self) -> bool:
+        """Whether it is one box, of which the host knows the edges."""
+        return len(self.top) == 1 and self.top.device.type == "cpu"
+
     def slices(self) -> tuple[slice, slice]:
         """Rows and columns of the only box; it lives on the host, so nothing is read back from a device."""
         top, bottom, left, right = (int(edge) for edge in (self.top, self.bottom, self.left, self.right))
@@ -27,7 +34,7 @@ class Boxes:
 
     def outside(self) -> Float[Tensor, "n 1 H W"]:
         """1 outside the box, 0 inside: the share of the own sample, float32."""
-        if len(self.top) == 1:
+        if self.on_host:
             outside = torch.ones(1, 1, self.height, self.width)
             outside[(..., *self.slices())] = 0
             return outside
@@ -45,3 +52,20 @@ def _between(start: Int64[Tensor, "n"], stop: Int64[Tensor, "n"], side: int) -> 
     """1 at the places from `start` to `stop` along a side, 0 elsewhere."""
     places = torch.arange(side, device=start.device)
     return ((places >= start[:, None]) & (places < stop[:, None])).float()
+
+
+def clipped_boxes(size: tuple[int, int], share: Tensor, random: Randomness, like: Tensor) -> Boxes:
+    """Boxes of (1 - share) of the picture about a uniform centre, clipped at its border.
+
+    Half sides are `int(side * sqrt(1 - share)) // 2`; a clipped box leaves a larger share outside than drawn.
+    """
+    scale = (1 - share).sqrt()
+    rows, columns = (_clipped_span(side, scale, random, like) for side in size)
+    return Boxes(*rows, *columns, *size)
+
+
+def _clipped_span(side: int, scale: Tensor, random: Randomness, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Start and stop of the boxes along one side, `(n,)` int64 each."""
+    half = (scale * (side / 2)).long()
+    centre = random.below(side, len(scale), like)
+    return (centre - half).clamp(min=0), (centre + half).clamp(max=side)

@@ -11,13 +11,18 @@ from torch import Tensor
 
 from automix_search.families import Family, Spec
 from automix_search.randomness import Randomness
+from automix_search.signals import Need, Signals
 
 
 class AbstractPartner(Spec):
     """A rule that gives every sample of a batch its partner."""
 
+    def needs(self) -> frozenset[Need]:
+        """What the rule looks at beside the number of samples and their labels."""
+        return frozenset()
+
     @abstractmethod
-    def partner(self, images: Tensor, random: Randomness) -> Int64[Tensor, "B"]:
+    def partner(self, signals: Signals, random: Randomness) -> Int64[Tensor, "B"]:
         """Position of each sample's partner in the batch, on the device of the images."""
 
 
@@ -26,8 +31,8 @@ class Permutation(AbstractPartner):
 
     kind: Literal["permutation"] = "permutation"
 
-    def partner(self, images: Tensor, random: Randomness) -> Int64[Tensor, "B"]:
-        return random.permutation(len(images), images)
+    def partner(self, signals: Signals, random: Randomness) -> Int64[Tensor, "B"]:
+        return random.permutation(len(signals.images), signals.images)
 
 
 class Derangement(AbstractPartner):
@@ -35,8 +40,8 @@ class Derangement(AbstractPartner):
 
     kind: Literal["derangement"] = "derangement"
 
-    def partner(self, images: Tensor, random: Randomness) -> Int64[Tensor, "B"]:
-        cycle = random.permutation(len(images), images)
+    def partner(self, signals: Signals, random: Randomness) -> Int64[Tensor, "B"]:
+        cycle = random.permutation(len(signals.images), signals.images)
         return torch.empty_like(cycle).scatter_(0, cycle, cycle.roll(-1))
 
 
@@ -45,8 +50,8 @@ class Flip(AbstractPartner):
 
     kind: Literal["flip"] = "flip"
 
-    def partner(self, images: Tensor, random: Randomness) -> Int64[Tensor, "B"]:
-        return torch.arange(len(images) - 1, -1, -1, device=images.device)
+    def partner(self, signals: Signals, random: Randomness) -> Int64[Tensor, "B"]:
+        return torch.arange(len(signals.images) - 1, -1, -1, device=signals.images.device)
 
 
 class Roll(AbstractPartner):
@@ -54,8 +59,8 @@ class Roll(AbstractPartner):
 
     kind: Literal["roll"] = "roll"
 
-    def partner(self, images: Tensor, random: Randomness) -> Int64[Tensor, "B"]:
-        return torch.arange(-1, len(images) - 1, device=images.device) % len(images)
+    def partner(self, signals: Signals, random: Randomness) -> Int64[Tensor, "B"]:
+        return torch.arange(-1, len(signals.images) - 1, device=signals.images.device) % len(signals.images)
 
 
 PARTNERS = Family("partner rule", AbstractPartner, (Permutation, Derangement, Flip, Roll))

@@ -14,11 +14,12 @@ from automix_search.mixing.base import AbstractMixer
 from automix_search.mixing.batch import MixedBatch, Pairs
 from automix_search.mixing.labels import LabelRule, ShareLabels
 from automix_search.mixing.methods import Mixer
-from automix_search.mixing.none import NoMix
 from automix_search.mixing.partners import Partner, Permutation
+from automix_search.mixing.pixels.none import NoMix
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
 from automix_search.schedules import Constant, Schedule
+from automix_search.signals import Need, Signals
 
 
 class Option(Spec):
@@ -33,7 +34,8 @@ class Option(Spec):
 class Switch(Spec):
     """Chooses, for each batch or for each sample, whether to mix and by which method.
 
-    With two options it is timm's `Mixup(switch_prob=...)`.
+    With two options it is timm's `Mixup(switch_prob=...)`. A method that mixes whole batches only (hidden
+    features, sets of more than two) is chosen for the batch also where samples decide for themselves.
     """
 
     kind: Literal["switch"] = "switch"
@@ -58,8 +60,23 @@ class Switch(Spec):
             raise ValueError("the sum of the weights must be finite")
         return options
 
-    def mix(self, images: Tensor, progress: float, random: Randomness) -> MixedBatch:
-        """Mix a batch, `B x C x *spatial`; where nothing is to be mixed, the images come back as they are."""
+    def needs(self) -> frozenset[Need]:
+        """What its methods, its partner rule and its label rule look at beside pixels and labels."""
+        methods = (option.method.needs() for option in self.options if option.weight > 0)
+        return frozenset().union(*methods, self.partner.needs(), self.label.needs())
+
+    def mix(
+        self, images: Tensor, progress: float, random: Randomness, signals: Signals | None = None
+    ) -> MixedBatch:
+        """Mix a batch, `B x C x *spatial`; where nothing is to be mixed, the images come back as they are.
+
+        Args:
+            images: The batch.
+            progress: Part of the training that is done, in [0, 1].
+            random: Source of all draws.
+            signals: What else is known of the batch; None knows nothing but its images.
+        """
+        signals = Signals(images) if signals is None else signals
         probability = self.probability * self.schedule.factor(progress)
         options = [option for option in self.options if option.weight > 0]
         methods = [option.method for option in options]
@@ -67,31 +84,44 @@ class Switch(Spec):
             return MixedBatch.unmixed(images)
         total = sum(option.weight for option in options)
         chances = [*(probability * option.weight / total for option in options), 1 - probability]
-        certain = max(chances) == 1
-        if self.per == "sample" and not certain:
-            return self._labelled(self._mix_samples(images, methods, chances, random))
-        chosen = 0 if certain else int(random.choice(chances, 1))
-        if chosen == len(methods):
-            return MixedBatch.unmixed(images)
-        pairs = Pairs(images, self.partner.partner(images, random))
-        draws = 1 if self.per == "batch" else pairs.count
-        return self._labelled(methods[chosen].mix(pairs, draws, random))
+        if self.per == "sample" and max(chances) < 1:
+            return self._mix_samples(signals, methods, chances, random)
+        chosen = _choose(chances, random)
+        return self._mix_all(signals, methods[chosen] if chosen < len(methods) else NoMix(), random)
+
+    def _mix_all(self, signals: Signals, method: AbstractMixer, random: Randomness) -> MixedBatch:
+        """The whole batch by one method."""
+        if isinstance(method, NoMix):
+            return MixedBatch.unmixed(signals.images)
+        pairs = Pairs(signals.images, self.partner.partner(signals, random), seen=signals)
+        return method.mix(pairs, 1 if self.per == "batch" else pairs.count, random)
 
     def _mix_samples(
-        self, images: Tensor, methods: list[AbstractMixer], chances: list[float], random: Randomness
+        self, signals: Signals, methods: list[AbstractMixer], chances: list[float], random: Randomness
     ) -> MixedBatch:
         """Every sample by a method of its own, drawn on the host: nothing is read back from a device."""
-        partner = self.partner.partner(images, random)
-        chosen = random.choice(chances, len(images))
+        whole = [number for number, method in enumerate(methods) if method.whole_batch]
+        if whole:
+            rest = 1 - sum(chances[number] for number in whole)
+            chosen = _choose([*(chances[number] for number in whole), max(rest, 0.0)], random)
+            if chosen < len(whole):
+                return self._mix_all(signals, methods[whole[chosen]], random)
+            chances = [0.0 if number in whole else chance for number, chance in enumerate(chances)]
+        images = signals.images
+        partner = self.partner.partner(signals, random)
+        choices = random.choice(chances, len(images))
         parts = []
         for number, method in enumerate(methods):
-            own = (chosen == number).nonzero()[:, 0].to(images.device, non_blocking=True)
+            own = (choices == number).nonzero()[:, 0].to(images.device, non_blocking=True)
             if len(own):
-                parts.append((own, method.mix(Pairs(images, partner[own], own), len(own), random)))
+                pairs = Pairs(images, partner[own], own, signals)
+                parts.append((own, method.mix(pairs, len(own), random)))
         return MixedBatch.joined(images, parts)
 
-    def _labelled(self, batch: MixedBatch) -> MixedBatch:
-        return MixedBatch(batch.inputs, batch.sources, self.label.weights(batch), batch.mask)
+
+def _choose(chances: list[float], random: Randomness) -> int:
+    """A position in `chances`; nothing is drawn where one of them is certain."""
+    return chances.index(1) if max(chances) == 1 else int(random.choice(chances, 1))
 
 
 SHARED = ("probability", "per", "partner", "label", "schedule")

@@ -5,8 +5,9 @@ Axes: B samples in, N items out, C channels, H x W pixels, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,9 +15,19 @@ from torch import Generator, Tensor, nn
 
 from automix_search.errors import InputError
 from automix_search.families import kind_of
-from automix_search.losses import AbstractLoss
+from automix_search.losses import AbstractLoss, Step
 from automix_search.mixing import MixedBatch, Switch
 from automix_search.randomness import Randomness
+from automix_search.signals import (
+    Memory,
+    ModelSignals,
+    Need,
+    Scale,
+    Signals,
+    check_needs,
+    classifier,
+    no_teacher,
+)
 from automix_search.transforms import AbstractBatchTransform
 
 
@@ -79,6 +90,8 @@ class Augmenter:
         num_classes: Number of classes, K.
         input: How images look; needed when they are uint8 or the policy has transforms, unless `stored` says it.
         stored: How the images looked that the policy was searched on: stands for `input` where that is needed.
+        model: The model to be trained, for policies that look into it or have layers of their own.
+        teacher: A trained model, for policies that learn from one.
         generator: Source of all randomness; None takes a seed from torch's global generator.
     """
 
@@ -94,6 +107,8 @@ class Augmenter:
         num_classes: int,
         input: ImageSpec | None = None,
         stored: ImageSpec | None = None,
+        model: nn.Module | None = None,
+        teacher: nn.Module | None = None,
         generator: Generator | None = None,
     ) -> None:
         if num_classes < 2:
@@ -108,6 +123,12 @@ class Augmenter:
         self.num_classes = num_classes
         self.input = input
         self._stored = stored
+        self.needs = mix.needs() | criterion.needs()
+        self.teacher = _checked_teacher(teacher, self.needs)
+        self.heads = _heads(criterion, model, num_classes)
+        if model is not None:
+            check_needs(self.needs, model)
+        self._memory: Memory = {}
         self._random = Randomness(generator)
         self._scale: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
@@ -124,18 +145,24 @@ class Augmenter:
             Mixed images `N x C x H x W`, float, and their targets `N x K`, float32.
 
         Raises:
-            InputError: Images and labels do not fit each other or the augmenter.
+            InputError: Images and labels do not fit each other or the augmenter; or the policy looks into the
+                model, and so has to make the `loss` itself.
         """
         batch, labels = self.mix(x, y, progress)
         return batch.inputs, batch.targets(labels)
 
     def mix(self, x: Tensor, y: Tensor, progress: float = 0.0) -> tuple[MixedBatch, Tensor]:
         """As calling the augmenter, but with every item's origin: the mixed batch and the unmixed targets."""
-        self._check(x, y, progress)
-        labels = self.criterion.encode(y, self.num_classes)
-        for transform in self.transforms:
-            x = transform(x, progress, self._random)
-        return self.switch.mix(self.normalise(x), progress, self._random), labels
+        if self.needs:
+            names = ", ".join(sorted(self.needs))
+            raise InputError(
+                f"this policy looks at more than images and labels ({names}): "
+                f"call `augmenter.loss(model, x, y)` instead of `augmenter(x, y)`"
+            )
+        signals = Signals(*self._seen(x, y, progress), self._memory)
+        batch = self.switch.mix(signals.images, progress, self._random, signals)
+        weights = self.switch.label.weights(batch, signals, None)
+        return replace(batch, weights=weights), signals.labels()
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor, progress: float = 0.0) -> Tensor:
         """The policy's loss of `model` on an augmented batch; works for every policy.
@@ -149,23 +176,43 @@ class Augmenter:
         Returns:
             A scalar, float32, ready for `backward()`.
         """
-        batch, labels = self.mix(x, y, progress)
-        return self.criterion(model(batch.inputs), batch.targets(labels))
+        images, labels, scale = self._seen(x, y, progress)
+        signals = ModelSignals(model, images, labels, scale, self.teacher, self._memory)
+        remix = partial(self.switch.mix, signals.images, progress, self._random, signals)
+        view = partial(self._view, x, progress)
+        step = Step(signals, remix(), self.switch.label, remix, view, self.heads, self.needs)
+        return self.criterion(step)
+
+    def _seen(self, x: Tensor, y: Tensor, progress: float) -> tuple[Tensor, Tensor, Scale | None]:
+        """Images as the model is to see them before they are mixed, their soft targets, and their scale."""
+        self._check(x, y, progress)
+        images = self._images(x)
+        scale = None if images is None else self._mean_and_std(images, x.device)
+        return self._view(x, progress), self.criterion.encode(y, self.num_classes), scale
+
+    def _view(self, x: Tensor, progress: float) -> Tensor:
+        """Images transformed and normalised."""
+        for transform in self.transforms:
+            x = transform(x, progress, self._random)
+        return self.normalise(x)
 
     def normalise(self, x: Tensor) -> Tensor:
         """Images as the model sees them, for training and evaluation alike: `B x C x H x W`, float."""
         images = self._images(x)
         if images is None:
             return x
-        if x.device not in self._scale:
-            shape = (1, images.channels, 1, 1)
-            mean = torch.tensor(images.mean, device=x.device).view(shape)
-            std = torch.tensor(images.std, device=x.device).view(shape)
-            self._scale[x.device] = (mean, std)
-        mean, std = self._scale[x.device]
+        mean, std = self._mean_and_std(images, x.device)
         if x.dtype == torch.uint8:
             return x.float().sub_(mean * 255).div_(std * 255)
         return (x - mean) / std
+
+    def _mean_and_std(self, images: ImageSpec, device: torch.device) -> tuple[Tensor, Tensor]:
+        if device not in self._scale:
+            shape = (1, images.channels, 1, 1)
+            mean = torch.tensor(images.mean, device=device).view(shape)
+            std = torch.tensor(images.std, device=device).view(shape)
+            self._scale[device] = (mean, std)
+        return self._scale[device]
 
     def _images(self, x: Tensor) -> ImageSpec | None:
         return self.input or (self._stored if x.dtype == torch.uint8 else None)
@@ -208,18 +255,42 @@ class Augmenter:
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Parameters that the augmenter wants trained along with the model, as optimiser groups."""
-        return []
+        return [] if self.heads is None else [{"params": list(self.heads.parameters())}]
 
     def begin_epoch(self, progress: float) -> None:
-        """Called before each epoch."""
+        """Called before each epoch: what methods remember from step to step is forgotten."""
+        self._memory.clear()
 
     def update(self, context: StepContext) -> None:
         """Called after each optimiser step."""
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on exactly from here."""
-        return {"random": self._random.state_dict()}
+        heads = None if self.heads is None else self.heads.state_dict()
+        return {"random": self._random.state_dict(), "memory": dict(self._memory), "heads": heads}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state`, as `state_dict` gave it."""
         self._random.load_state_dict(state["random"])
+        self._memory.clear()
+        self._memory.update(state["memory"])
+        if self.heads is not None:
+            self.heads.load_state_dict(state["heads"])
+
+
+def _checked_teacher(teacher: nn.Module | None, needs: Collection[Need]) -> nn.Module | None:
+    """The teacher, in evaluation mode and not to be trained."""
+    if teacher is None and Need.TEACHER in needs:
+        raise no_teacher()
+    return None if teacher is None else teacher.eval().requires_grad_(False)
+
+
+def _heads(criterion: AbstractLoss, model: nn.Module | None, num_classes: int) -> nn.Module | None:
+    """The loss's own layers, on the device of the model."""
+    if not criterion.has_heads:
+        return None
+    if model is None:
+        kind = kind_of(type(criterion))
+        raise InputError(f"the loss `{kind}` has layers of its own: give the model, `build(model=...)`")
+    last = classifier(model)
+    return criterion.heads(last.in_features, num_classes).to(last.weight.device)

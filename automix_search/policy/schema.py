@@ -81,8 +81,8 @@ class Policy(Spec):
             num_classes: Number of classes, K.
             input: How images look. Left out, floats are taken as they come, normalised; uint8 images, and all images of
                 a policy with transforms, are taken to look like the data that it was searched on (its provenance).
-            model: The model to be trained, for policies that look into it; no policy of this version does.
-            teacher: A trained model, for policies that distil from one; no policy of this version does.
+            model: The model to be trained, for policies that look into it or whose loss has layers of its own.
+            teacher: A trained model for the same images and classes, for policies that learn from one.
             generator: Source of all randomness; None takes a seed from torch's global generator.
 
         Raises:
@@ -95,5 +95,7 @@ class Policy(Spec):
             num_classes=num_classes,
             input=input,
             stored=None if self.provenance is None else self.provenance.images(),
+            model=model,
+            teacher=teacher,
             generator=generator,
         )

@@ -1,10 +1,11 @@
-"""Random draws that a test writes down."""
+"""Random draws and pictures that a test writes down."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Generator, Tensor
 
+from automix_search.mixing import Pairs
 from automix_search.randomness import Randomness
 
 
@@ -26,3 +27,8 @@ class Scripted(Randomness):
 
     def below(self, limit: int, count: int, like: Tensor) -> Tensor:
         return self._numbers.pop(0).expand(count)
+
+
+def blank(size: tuple[int, int]) -> Pairs:
+    """A pair of pictures of `size` (height, width), for what looks at their size only."""
+    return Pairs(torch.zeros(1, 1, *size), torch.tensor([0]))

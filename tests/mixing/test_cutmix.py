@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from torchvision.transforms import v2
 
 from automix_search.mixing import Pairs
-from automix_search.mixing.cutmix import CutMix, clipped_boxes
+from automix_search.mixing.pixels.cutmix import CutMix, clipped_boxes
 from automix_search.randomness import Randomness
 
 

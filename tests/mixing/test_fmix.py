@@ -6,16 +6,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from scripted import blank
 from torch import Generator, Tensor
 
-from automix_search.mixing.fmix import FMix, fading, highest_places, official_noise, smooth_noise
+from automix_search.mixing.pixels.fmix import FMix, fading, highest_places, official_noise, smooth_noise
 from automix_search.randomness import Randomness
 
 
 def masks(mixer: FMix, size: tuple[int, int], count: int, share: float = 0.5, seed: int = 0) -> Tensor:
     """`count x H x W` masks."""
     random = Randomness(Generator().manual_seed(seed))
-    return mixer.mask(size, torch.full((count,), share), random, torch.empty(1))[:, 0]
+    return mixer.mask_of(blank(size), torch.full((count,), share), random)[:, 0]
 
 
 def transitions(mask: Tensor) -> tuple[float, float]:

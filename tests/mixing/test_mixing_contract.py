@@ -6,11 +6,11 @@ from pydantic import Field
 from torch import Tensor
 
 from automix_search.mixing import MIXERS, AbstractBlendMixer
-from automix_search.mixing.cutmix import CutMix
-from automix_search.mixing.fmix import FMix
-from automix_search.mixing.mixup import Mixup
-from automix_search.mixing.none import NoMix
-from automix_search.mixing.resizemix import ResizeMix
+from automix_search.mixing.pixels.cutmix import CutMix
+from automix_search.mixing.pixels.fmix import FMix
+from automix_search.mixing.pixels.mixup import Mixup
+from automix_search.mixing.pixels.none import NoMix
+from automix_search.mixing.pixels.resizemix import ResizeMix
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
 from automix_search.testing.mixers import MixerContract, missing

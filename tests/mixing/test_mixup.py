@@ -9,7 +9,7 @@ from torch import Generator
 from torchvision.transforms import v2
 
 from automix_search.mixing import Pairs
-from automix_search.mixing.mixup import Mixup
+from automix_search.mixing.pixels.mixup import Mixup
 from automix_search.randomness import Randomness
 
 

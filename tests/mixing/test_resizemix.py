@@ -3,13 +3,14 @@
 import pytest
 import torch
 from pydantic import ValidationError
+from scripted import blank
 from torch import Generator, Tensor
 from torch.nn import functional
 
 from automix_search.mixing import Pairs
 from automix_search.mixing.boxes import Boxes
+from automix_search.mixing.pixels.resizemix import ResizeMix
 from automix_search.mixing.resampling import Interpolation, shrunk, shrunk_into
-from automix_search.mixing.resizemix import ResizeMix
 from automix_search.randomness import Randomness
 
 HEIGHT, WIDTH = 20, 33
@@ -54,7 +55,7 @@ def test_own_outside_and_shrunken_partner_inside(draws: int) -> None:
     images, partner = torch.randn(7, 3, HEIGHT, WIDTH), torch.tensor([3, 0, 6, 1, 2, 4, 5])
     mixer = ResizeMix()
     batch = mixer.mix(Pairs(images, partner), draws, Randomness(Generator().manual_seed(4)))
-    boxes = mixer.boxes((HEIGHT, WIDTH), draws, Randomness(Generator().manual_seed(4)), images)
+    boxes = mixer.boxes(blank((HEIGHT, WIDTH)), draws, Randomness(Generator().manual_seed(4)))
     for number in range(7):
         top, bottom, left, right = (
             int(edge.expand(7)[number]) for edge in (boxes.top, boxes.bottom, boxes.left, boxes.right)
@@ -69,7 +70,7 @@ def test_own_outside_and_shrunken_partner_inside(draws: int) -> None:
 
 def test_half_the_side_is_a_quarter_of_the_area() -> None:
     mixer = ResizeMix(smallest=0.5, largest=0.5)
-    boxes = mixer.boxes((32, 48), 1, Randomness(), torch.empty(1))
+    boxes = mixer.boxes(blank((32, 48)), 1, Randomness())
     assert (boxes.bottom - boxes.top).item() == 16
     assert (boxes.right - boxes.left).item() == 24
     assert boxes.share_outside().item() == 0.75
@@ -77,7 +78,7 @@ def test_half_the_side_is_a_quarter_of_the_area() -> None:
 
 @pytest.mark.parametrize("size", [(32, 32), (9, 40), (5, 3)])
 def test_boxes_lie_inside(size: tuple[int, int]) -> None:
-    boxes = ResizeMix().boxes(size, 5000, Randomness(Generator().manual_seed(1)), torch.empty(1))
+    boxes = ResizeMix().boxes(blank(size), 5000, Randomness(Generator().manual_seed(1)))
     assert (boxes.top >= 0).all()
     assert (boxes.left >= 0).all()
     assert (boxes.bottom <= size[0]).all()
@@ -90,7 +91,7 @@ def test_boxes_lie_inside(size: tuple[int, int]) -> None:
 
 def test_mean_share() -> None:
     """1 - E[scale^2] = 0.75667 for whole pixels vanishing; five standard errors of 20,000 draws."""
-    boxes = ResizeMix().boxes((1000, 1000), 20_000, Randomness(Generator().manual_seed(1)), torch.empty(1))
+    boxes = ResizeMix().boxes(blank((1000, 1000)), 20_000, Randomness(Generator().manual_seed(1)))
     share = boxes.share_outside()
     assert share.mean().item() == pytest.approx(0.75667, abs=0.007)
     assert share.min() >= 0.36

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from automix_search.documents import Document, parse_yaml
 from automix_search.errors import InputError
-from automix_search.mixing.cutmix import CutMix
+from automix_search.mixing.pixels.cutmix import CutMix
 from automix_search.policy import Policy, Provenance, Score, load_policy, read_policy, save_policy
 from automix_search.spaces import load_space
 from automix_search.validation import dump

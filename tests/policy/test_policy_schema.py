@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from automix_search.errors import InputError
 from automix_search.mixing import Switch
-from automix_search.mixing.none import NoMix
+from automix_search.mixing.pixels.none import NoMix
 from automix_search.policy import ImageSpec, Policy, Transform
 from automix_search.transforms.flip import HorizontalFlip
 

@@ -5,7 +5,7 @@ from written_spaces import Recipe, refusal, space
 
 from automix_search.documents import parse_yaml
 from automix_search.errors import InputError
-from automix_search.mixing.cutmix import CutMix
+from automix_search.mixing.pixels.cutmix import CutMix
 from automix_search.spaces import load_space, read_space
 
 CUTMIX = "mix: {kind: cutmix, alpha: %s}"

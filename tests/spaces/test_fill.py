@@ -11,7 +11,7 @@ from written_spaces import RICH, Adam, Recipe, Sgd, space
 
 from automix_search.documents import parse_yaml
 from automix_search.errors import InputError
-from automix_search.mixing.cutmix import CutMix
+from automix_search.mixing.pixels.cutmix import CutMix
 from automix_search.policy import Policy, Transform
 from automix_search.spaces import Candidate, dump_space, load_space, read_space, space_of
 from automix_search.transforms.flip import HorizontalFlip

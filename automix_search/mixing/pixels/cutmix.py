@@ -9,26 +9,9 @@ from torch import Tensor
 
 from automix_search.mixing.base import AbstractBoxMixer
 from automix_search.mixing.batch import Pairs
-from automix_search.mixing.boxes import Boxes
+from automix_search.mixing.boxes import Boxes, clipped_boxes
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
-
-
-def clipped_boxes(size: tuple[int, int], share: Tensor, random: Randomness, like: Tensor) -> Boxes:
-    """Boxes of (1 - share) of the picture about a uniform centre, clipped at its border.
-
-    Half sides are `int(side * sqrt(1 - share)) // 2`; a clipped box leaves a larger share outside than drawn.
-    """
-    scale = (1 - share).sqrt()
-    rows, columns = (_clipped_span(side, scale, random, like) for side in size)
-    return Boxes(*rows, *columns, *size)
-
-
-def _clipped_span(side: int, scale: Tensor, random: Randomness, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Start and stop of the boxes along one side, `(n,)` int64 each."""
-    half = (scale * (side / 2)).long()
-    centre = random.below(side, len(scale), like)
-    return (centre - half).clamp(min=0), (centre + half).clamp(max=side)
 
 
 class CutMix(AbstractBoxMixer):
@@ -43,8 +26,9 @@ class CutMix(AbstractBoxMixer):
         1.0, ge=0, description="The own share is drawn from Beta(alpha, alpha); 0 mixes nothing."
     )
 
-    def boxes(self, size: tuple[int, int], draws: int, random: Randomness, like: Tensor) -> Boxes:
-        return clipped_boxes(size, random.beta(self.alpha, draws, like), random, like)
+    def boxes(self, pairs: Pairs, draws: int, random: Randomness) -> Boxes:
+        share = random.beta(self.alpha, draws, pairs.images)
+        return clipped_boxes(pairs.size, share, random, pairs.images)
 
     def patch(self, images: Tensor, boxes: Boxes) -> Tensor:
         return images[(..., *boxes.slices())]

@@ -46,10 +46,10 @@ class ResizeMix(AbstractBoxMixer):
             )
         return self
 
-    def boxes(self, size: tuple[int, int], draws: int, random: Randomness, like: Tensor) -> Boxes:
-        scale = random.uniform(draws, like, self.smallest, self.largest)
-        rows, columns = (_shifted_span(side, scale, random, like) for side in size)
-        return Boxes(*rows, *columns, *size)
+    def boxes(self, pairs: Pairs, draws: int, random: Randomness) -> Boxes:
+        scale = random.uniform(draws, pairs.images, self.smallest, self.largest)
+        rows, columns = (_shifted_span(side, scale, random, pairs.images) for side in pairs.size)
+        return Boxes(*rows, *columns, *pairs.size)
 
     def patch(self, images: Tensor, boxes: Boxes) -> Tensor:
         rows, columns = boxes.slices()

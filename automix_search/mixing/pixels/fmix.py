@@ -10,14 +10,15 @@ from jaxtyping import Bool, Float, Int64
 from pydantic import Field
 from torch import Tensor
 
-from automix_search.mixing.base import AbstractMaskMixer, Mask, Share
+from automix_search.mixing.base import AbstractShareMaskMixer, Mask, Share
+from automix_search.mixing.batch import Pairs
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
 
 Noise = Float[Tensor, "n H W"]
 
 
-class FMix(AbstractMaskMixer):
+class FMix(AbstractShareMaskMixer):
     """Mixes by binary masks of random smooth shapes: the highest places of low-frequency noise are the own's.
 
     `spectrum: correct` filters real white noise, so that no direction is preferred. `official` repeats the
@@ -41,10 +42,10 @@ class FMix(AbstractMaskMixer):
         "correct", description="Isotropic noise, or the sampler of the authors' code."
     )
 
-    def mask(self, size: tuple[int, int], share: Share, random: Randomness, like: Tensor) -> Mask:
+    def mask_of(self, pairs: Pairs, share: Share, random: Randomness) -> Mask:
         draw = smooth_noise if self.spectrum == "correct" else official_noise
-        noise = draw(size, self.decay, len(share), random, like)
-        coin = random.uniform(len(share), like) < 0.5
+        noise = draw(pairs.size, self.decay, len(share), random, pairs.images)
+        coin = random.uniform(len(share), pairs.images) < 0.5
         return highest_places(noise, share, coin, self.max_soft)[:, None]
 
 

@@ -1,0 +1,1 @@
+"""Methods that mix hidden features, while the model runs."""

@@ -1,0 +1,1 @@
+"""Methods that look at nothing but the pixels."""

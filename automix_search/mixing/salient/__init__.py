@@ -1,0 +1,1 @@
+"""Methods that look at what is salient in the images."""

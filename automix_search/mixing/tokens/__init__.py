@@ -1,0 +1,1 @@
+"""Methods on the grid of patches of a vision transformer."""

@@ -1,0 +1,25 @@
+"""What a method may look at beside the pixels: saliency, attention, features, predictions. Torch hooks."""
+
+from automix_search.signals.attention import Attention
+from automix_search.signals.fitness import check_needs
+from automix_search.signals.forward import HiddenMix, Outcome, run
+from automix_search.signals.layers import classifier
+from automix_search.signals.needs import Need, extra_passes
+from automix_search.signals.of_model import ModelSignals
+from automix_search.signals.signals import Memory, Scale, Signals, no_teacher
+
+__all__ = [
+    "Attention",
+    "HiddenMix",
+    "Memory",
+    "ModelSignals",
+    "Need",
+    "Outcome",
+    "Scale",
+    "Signals",
+    "check_needs",
+    "classifier",
+    "extra_passes",
+    "no_teacher",
+    "run",
+]

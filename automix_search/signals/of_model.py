@@ -1,0 +1,128 @@
+"""What a model and a teacher say of a batch of clean images.
+
+Axes: P images in the pool, F features, h x w places of the last feature map, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+from torch.nn import functional
+
+from automix_search.errors import InputError
+from automix_search.signals.attention import Attention, attention_blocks, no_attention, watched_attention
+from automix_search.signals.layers import classifier, stages, watched_map
+from automix_search.signals.signals import Memory, Scale, Signals, Source, no_teacher
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one clean pass shows."""
+
+    logits: Tensor
+    features: Tensor
+    attention: Attention | None
+
+
+class ModelSignals(Signals):
+    """What a model says of clean images: each thing is reckoned when first asked for, and once.
+
+    The model runs in evaluation mode, without a graph and in float32; its batch statistics, its gradients and
+    the mode it was in stay as they were.
+
+    Args:
+        model: The model that is trained.
+        images: The pool as the model sees it, normalised.
+        labels: Soft targets.
+        scale: Mean and standard deviation that `images` were normalised by, if that is known.
+        teacher: A trained model for the same images and classes.
+        memory: What methods keep from step to step.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Shaped[Tensor, "P C H W"],
+        labels: Float[Tensor, "P K"],
+        scale: Scale | None = None,
+        teacher: nn.Module | None = None,
+        memory: Memory | None = None,
+    ) -> None:
+        super().__init__(images, labels, scale, memory)
+        self.model, self.teacher = model, teacher
+        self._looks: dict[Source, Look] = {}
+        self._saliency: Tensor | None = None
+
+    def saliency(self) -> Float[Tensor, "P H W"]:
+        if self._saliency is None:
+            images = self.images.detach().float().requires_grad_()
+            with torch.enable_grad(), undisturbed(self.model, self.images):
+                loss = functional.cross_entropy(self.model(images).float(), self.labels(), reduction="sum")
+                (gradient,) = torch.autograd.grad(loss, images)
+            self._saliency = gradient.square().mean(1).sqrt()
+        return self._saliency
+
+    def attention(self) -> Float[Tensor, "P h w"]:
+        seen = self._look("model").attention
+        if seen is None:
+            raise no_attention(self.model)
+        return seen.to_patches()
+
+    def features(self, source: Source = "model") -> Float[Tensor, "P F h w"]:
+        return self._look(source).features
+
+    def class_maps(self, source: Source = "model") -> Float[Tensor, "P h w"]:
+        weight = classifier(self._model(source)).weight.detach().float()
+        features = self._look(source).features
+        if weight.shape[1] != features.shape[1]:
+            raise InputError(
+                f"class maps need a classifier on the pooled last feature map, but it takes {weight.shape[1]} "
+                f"features and the map has {features.shape[1]}"
+            )
+        return torch.einsum("nfhw,nf->nhw", features, self.labels() @ weight)
+
+    def logits(self, source: Source = "model") -> Float[Tensor, "P K"]:
+        return self._look(source).logits
+
+    def stages(self) -> tuple[str, ...]:
+        return stages(self.model)
+
+    def _model(self, source: Source) -> nn.Module:
+        if source == "model":
+            return self.model
+        if self.teacher is None:
+            raise no_teacher()
+        return self.teacher
+
+    def _look(self, source: Source) -> Look:
+        if source not in self._looks:
+            self._looks[source] = look(self._model(source), self.images)
+        return self._looks[source]
+
+
+@torch.no_grad()
+def look(model: nn.Module, images: Tensor) -> Look:
+    """One clean pass through a model: logits, last feature map, and attention where it has any."""
+    with undisturbed(model, images), watched_map(model) as last, ExitStack() as hooks:
+        attention = hooks.enter_context(watched_attention(model, images)) if attention_blocks(model) else None
+        logits = model(images.float())
+    features = last.features((images.shape[-2], images.shape[-1]))
+    return Look(logits.float(), features.float(), attention)
+
+
+@contextmanager
+def undisturbed(model: nn.Module, like: Tensor) -> Iterator[None]:
+    """Run a model in evaluation mode and float32; every module gets its own mode back."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.autocast(like.device.type, enabled=False):
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
