@@ -71,6 +71,15 @@ class Randomness:
         first, second = above.log_().sub_(torch.empty_like(above).exponential_(alpha, generator=generator))
         return first.sub_(second).sigmoid_()
 
+    def dirichlet(self, alpha: float, parts: int, count: int, like: Tensor) -> Tensor:
+        """Dirichlet(alpha, ..., alpha) draws: `(count, parts)` float32, rows sum to 1; on the host when `count` is 1.
+
+        Gamma variables over their sum, taken in the logarithm as for `beta`.
+        """
+        device, generator = self._place(count, like)
+        above = torch._standard_gamma(torch.full((count, parts), alpha + 1.0, device=device), generator)
+        return above.log_().sub_(torch.empty_like(above).exponential_(alpha, generator=generator)).softmax(1)
+
     def normal(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Standard normal draws of `shape`, float32; on the host when the first axis is 1."""
         device, generator = self._place(shape[0], like)

@@ -103,8 +103,11 @@ def describe_type(position: Position) -> str:
 
 def _describe_items(arguments: tuple[Any, ...]) -> str:
     items = [describe_type(position_of(argument)) for argument in arguments if argument is not Ellipsis]
+    if len(items) == 1 and get_origin(arguments[0]) is Literal:
+        return f"list out of {', '.join(map(str, get_args(arguments[0])))}"
     if len(items) == 1:
-        return f"list of {items[0]}s"
+        item = items[0]
+        return f"list of {item.replace('list', 'lists', 1) if item.startswith('list of') else item + 's'}"
     return f"[{', '.join(items)}]"
 
 

@@ -16,6 +16,7 @@ from automix_search.randomness import Randomness
 from automix_search.schedules import Until
 from automix_search.transforms import AbstractBatchTransform
 
+HOST = torch.empty(0, device="cpu")
 SHAPES = [(6, 3, 9, 14), (1, 3, 14, 9), (5, 1, 9, 14), (1, 1, 8, 8)]
 
 
@@ -37,8 +38,16 @@ class DrawsForMeta(Randomness):
         return super().on(torch.device("cpu"))
 
     def uniform(self, count: int, like: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
-        draws = super().uniform(count, torch.empty(0, device="cpu"), low, high)
-        return draws if count == 1 else draws.to(like.device)
+        return self._moved(super().uniform(count, HOST, low, high), like)
+
+    def beta(self, alpha: float, count: int, like: Tensor) -> Tensor:
+        return self._moved(super().beta(alpha, count, HOST), like)
+
+    def dirichlet(self, alpha: float, parts: int, count: int, like: Tensor) -> Tensor:
+        return self._moved(super().dirichlet(alpha, parts, count, HOST), like)
+
+    def _moved(self, draws: Tensor, like: Tensor) -> Tensor:
+        return draws if len(draws) == 1 else draws.to(like.device)
 
 
 class TransformContract:

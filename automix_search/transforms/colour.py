@@ -15,12 +15,10 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from automix_search.transforms.pixels import brightest
+
 Pictures = Shaped[Tensor, "n C H W"]
 Strengths = Float[Tensor, "n"]
-
-
-def _brightest(images: Tensor) -> int:
-    return 1 if images.is_floating_point() else 255
 
 
 def _each(numbers: Tensor) -> Tensor:
@@ -31,10 +29,10 @@ def _each(numbers: Tensor) -> Tensor:
 def _blend(images: Tensor, degenerate: Tensor, change: Tensor) -> Tensor:
     """Move pictures away from (change > 0) or towards (change < 0) their degenerate forms."""
     values = (images * _each(1 + change)).addcmul_(degenerate, _each(-change))
-    return values.clamp_(0, _brightest(images)).to(images.dtype)
+    return values.clamp_(0, brightest(images)).to(images.dtype)
 
 
-def _luma(images: Tensor) -> Float[Tensor, "n 1 H W"]:
+def luma(images: Tensor) -> Float[Tensor, "n 1 H W"]:
     """Grey levels of RGB (ITU-R 601), whole ones for uint8; for other channels their mean."""
     if images.shape[1] != 3:
         return images.float().mean(1, keepdim=True)
@@ -44,19 +42,19 @@ def _luma(images: Tensor) -> Float[Tensor, "n 1 H W"]:
 
 def brightness(images: Pictures, change: Strengths) -> Pictures:
     """Multiply by `1 + change`."""
-    return (images * _each(1 + change)).clamp_(0, _brightest(images)).to(images.dtype)
+    return (images * _each(1 + change)).clamp_(0, brightest(images)).to(images.dtype)
 
 
 def saturation(images: Pictures, change: Strengths) -> Pictures:
     """Blend with the grey picture; pictures of one channel stay as they are."""
     if images.shape[1] == 1:
         return images
-    return _blend(images, _luma(images), change)
+    return _blend(images, luma(images), change)
 
 
 def contrast(images: Pictures, change: Strengths) -> Pictures:
     """Blend with the mean grey of the picture."""
-    return _blend(images, _luma(images).mean(dim=(1, 2, 3), keepdim=True), change)
+    return _blend(images, luma(images).mean(dim=(1, 2, 3), keepdim=True), change)
 
 
 def sharpness(images: Pictures, change: Strengths) -> Pictures:
@@ -75,12 +73,12 @@ def sharpness(images: Pictures, change: Strengths) -> Pictures:
     if not images.is_floating_point():
         smooth.round_()
     inner.addcmul_(smooth.sub_(inner), _each(-change))
-    return values.clamp_(0, _brightest(images)).to(images.dtype)
+    return values.clamp_(0, brightest(images)).to(images.dtype)
 
 
 def posterize(images: Pictures, bits: Strengths) -> Pictures:
-    """Keep the highest `bits` bits of every value."""
-    levels = _each(2**bits)
+    """Keep the highest `bits` bits of every value; a broken number of bits is rounded."""
+    levels = _each(2 ** bits.round())
     if images.is_floating_point():
         values = torch.minimum((images * levels).floor_(), levels - 1)
         return (values / levels).to(images.dtype)
@@ -89,8 +87,21 @@ def posterize(images: Pictures, bits: Strengths) -> Pictures:
 
 def solarize(images: Pictures, threshold: Strengths) -> Pictures:
     """Invert every value from `threshold` on; a threshold of 1 is full brightness."""
-    brightest = _brightest(images)
-    return torch.where(images >= _each(threshold * brightest), brightest - images, images)
+    full = brightest(images)
+    return torch.where(images >= _each(threshold * full), full - images, images)
+
+
+def solarize_add(images: Pictures, change: Strengths) -> Pictures:
+    """Add `change`, a part of full brightness, to every value of the darker half; whole grey levels for uint8."""
+    full = brightest(images)
+    added = change * full if images.is_floating_point() else (change * full).round()
+    values = (images + _each(added)).clamp_(0, full).to(images.dtype)
+    return torch.where(images < full / 2, values, images)
+
+
+def invert(images: Pictures, strengths: Strengths) -> Pictures:
+    """Turn every value into full brightness less it; it has no strength."""
+    return brightest(images) - images
 
 
 def _by_channel(operation: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:

@@ -18,29 +18,59 @@ from torch.nn.functional import grid_sample
 
 Matrices = Float[Tensor, "n 2 3"]
 Numbers = Float[Tensor, "n"]
+Pictures = Shaped[Tensor, "n C H W"]
+Places = Float[Tensor, "n H W"]
 Size = tuple[int, int]
+Mode = Literal["nearest", "bilinear"]
+Outside = Literal["zeros", "border", "reflection"]
 
 
-def warp(
-    images: Shaped[Tensor, "n C H W"], matrices: Matrices, mode: Literal["nearest", "bilinear"]
-) -> Shaped[Tensor, "n C H W"]:
-    """Warp every picture by its matrix; what comes from outside of a picture is 0.
+def warp(images: Pictures, matrices: Matrices, mode: Mode, outside: Outside = "zeros") -> Pictures:
+    """Warp every picture by its matrix.
 
     The grid is computed without a matrix product, which autocast or TF32 would do in too few bits.
+
+    Args:
+        images: The pictures, uint8 or float.
+        matrices: Where their pixels come from.
+        mode: How to read between pixels.
+        outside: What is seen outside of a picture: 0, its border, or its mirror image.
     """
-    values = grid_sample(
-        images.float(), _grid(images, matrices), mode=mode, padding_mode="zeros", align_corners=False
-    )
+    return _sample(images, _grid(images, matrices), mode, outside)
+
+
+def bend(images: Pictures, x: Places, y: Places) -> Pictures:
+    """Take every pixel from the place `(x, y)`, in pixels from the centre; mirrored at the borders, bilinear."""
+    height, width = images.shape[-2:]
+    return _sample(images, torch.stack((x / (width / 2), y / (height / 2)), dim=-1), "bilinear", "reflection")
+
+
+def _sample(images: Tensor, grid: Tensor, mode: Mode, outside: Outside) -> Tensor:
+    values = grid_sample(images.float(), grid, mode=mode, padding_mode=outside, align_corners=False)
     if not images.is_floating_point():
         values = values.round_()
     return torch.empty_like(images).copy_(values)
 
 
+def from_centre(size: Size, device: torch.device) -> tuple[Float[Tensor, "W"], Float[Tensor, "H 1"]]:
+    """The x of every column and the y of every row, in pixels from the centre."""
+    height, width = size
+    x = torch.arange(width, device=device) - (width - 1) / 2
+    return x, torch.arange(height, device=device)[:, None] - (height - 1) / 2
+
+
+def folded_share(x: Places, y: Places) -> Numbers:
+    """Part of the pixels at which a bent picture is folded over, so that left or up and down change places."""
+    along_row = [axis[:, :-1, 1:] - axis[:, :-1, :-1] for axis in (x, y)]
+    along_column = [axis[:, 1:, :-1] - axis[:, :-1, :-1] for axis in (x, y)]
+    area = along_row[0] * along_column[1] - along_row[1] * along_column[0]
+    return (area <= 0).float().mean(dim=(1, 2))
+
+
 def _grid(images: Tensor, matrices: Tensor) -> Float[Tensor, "n H W 2"]:
     """Where every pixel comes from, on the scale of `grid_sample`: -1 to 1 from border to border."""
     height, width = images.shape[-2:]
-    x = torch.arange(width, device=images.device) - (width - 1) / 2
-    y = torch.arange(height, device=images.device)[:, None] - (height - 1) / 2
+    x, y = from_centre((height, width), images.device)
     matrices = matrices.to(images.device, torch.float32, non_blocking=True)
     axes = []
     for row, side in ((0, width), (1, height)):
@@ -96,3 +126,10 @@ def rotation_matrices(degrees: Numbers, size: Size) -> Matrices:
     """Turn counter-clockwise about the centre."""
     angle, zero = degrees.deg2rad(), torch.zeros_like(degrees)
     return _matrices(angle.cos(), -angle.sin(), zero, angle.sin(), angle.cos(), zero)
+
+
+def crop_matrices(top: Numbers, left: Numbers, height: Numbers, width: Numbers, size: Size) -> Matrices:
+    """Cut out a rectangle of broken pixels and stretch it over the whole picture."""
+    zero = torch.zeros_like(top)
+    centre_x, centre_y = left + (width - size[1]) / 2, top + (height - size[0]) / 2
+    return _matrices(width / size[1], zero, centre_x, zero, height / size[0], centre_y)

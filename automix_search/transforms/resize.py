@@ -36,7 +36,7 @@ class ResizedCrop(AbstractLoadTransform):
     stretch: Annotated[float, Range(1.0, 2.0)] = Field(
         4 / 3, ge=1, description="Largest ratio of the sides of that part, either way."
     )
-    interpolation: Interpolation = "bicubic"
+    interpolation: Interpolation = Field("bicubic", description="How to read between pixels.")
     evaluation_share: Annotated[float, Range(0.8, 1.0)] = Field(
         224 / 256, gt=0, le=1, description="Part of the resized shorter side that is seen in evaluation."
     )
@@ -69,7 +69,7 @@ class Resize(AbstractLoadTransform):
     kind: Literal["resize"] = "resize"
     height: Side = Field(224, ge=1, description="Pixels.")
     width: Side = Field(224, ge=1, description="Pixels.")
-    interpolation: Interpolation = "bicubic"
+    interpolation: Interpolation = Field("bicubic", description="How to read between pixels.")
 
     @property
     def output_size(self) -> tuple[int, int]:

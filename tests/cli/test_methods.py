@@ -31,6 +31,8 @@ class Example(Spec):
     mode: Literal["soft", "hard"] = "soft"
     sides: tuple[int, ...] = (1, 2)
     scale: tuple[float, float] = (0.5, 1.0)
+    rows: tuple[tuple[int, ...], ...] = ()
+    modes: tuple[Literal["soft", "hard"], ...] | None = None
     limit: int | None = None
     flag: bool = False
     needed: int
@@ -98,6 +100,8 @@ def test_a_number_tells_default_range_and_limits():
         ("mode", "soft or hard", "soft, hard"),
         ("sides", "list of ints", ""),
         ("scale", "[float, float]", ""),
+        ("rows", "list of lists of ints", ""),
+        ("modes", "list out of soft, hard or null", ""),
         ("limit", "int or null", ""),
         ("flag", "bool", "false, true"),
     ],

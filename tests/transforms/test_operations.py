@@ -13,19 +13,21 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
 from automix_search.testing.transforms import some_images
+from automix_search.transforms.aug_mix import chain_space
 from automix_search.transforms.operations import (
     LEVELS,
     OPERATIONS,
+    POSITIONS,
     RECOLOURS,
     WARPS,
     Recolour,
     Strongest,
     Warp,
     apply_operations,
-    magnitude_table,
+    magnitudes_at,
 )
 from automix_search.transforms.random_augment import narrow
-from automix_search.transforms.trivial_augment import WIDE
+from automix_search.transforms.trivial_augment import STANDARD, WIDE
 
 NAMES = [operation.name for operation in OPERATIONS]
 SIZES = [(28, 28), (17, 30)]
@@ -44,6 +46,13 @@ def _solarize(image: Tensor, threshold: float) -> Tensor:
     return F.solarize(image, threshold * (1 if image.is_floating_point() else 255))
 
 
+def _solarize_add(image: Tensor, change: float) -> Tensor:
+    """Values of the darker half are raised and cut at full brightness."""
+    full = 1 if image.is_floating_point() else 255
+    added = change if image.is_floating_point() else round(change * 255)
+    return torch.where(image < full / 2, (image.float() + added).clamp(max=full), image.float())
+
+
 REFERENCE: dict[str, Callable[[Tensor, float], Tensor]] = {
     "shear_x": lambda image, slope: _shear(image, x=slope),
     "shear_y": lambda image, slope: _shear(image, y=slope),
@@ -54,17 +63,25 @@ REFERENCE: dict[str, Callable[[Tensor, float], Tensor]] = {
     "color": lambda image, change: F.adjust_saturation(image, 1 + change),
     "contrast": lambda image, change: F.adjust_contrast(image, 1 + change),
     "sharpness": lambda image, change: F.adjust_sharpness(image, 1 + change),
-    "posterize": lambda image, bits: F.posterize(image, int(bits)),
+    "posterize": lambda image, bits: F.posterize(image, round(bits)),
     "solarize": _solarize,
     "autocontrast": lambda image, _: F.autocontrast(image),
     "equalize": lambda image, _: F.equalize(image),
     "identity": lambda image, _: image,
+    "invert": lambda image, _: F.invert(image),
+    "solarize_add": _solarize_add,
+}
+SPACES = {
+    "rand": narrow,
+    "trivial": lambda height, width: WIDE,
+    "standard": lambda height, width: STANDARD,
+    "aug_mix": chain_space,
 }
 
 
 def every_level(position: int, space: Strongest) -> Tensor:
     """All magnitudes of an operation, with both signs where it has them."""
-    levels = magnitude_table(space)[position]
+    levels = magnitudes_at(space, torch.full((LEVELS,), position), torch.linspace(0, 1, LEVELS))
     return torch.cat((levels, -levels)) if OPERATIONS[position].signed else levels
 
 
@@ -84,13 +101,13 @@ def near_ties(warp: Warp, magnitudes: Tensor, size: tuple[int, int]) -> Tensor:
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32], ids=str)
-@pytest.mark.parametrize("wide", [False, True], ids=["rand", "trivial"])
+@pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("name", NAMES)
 def test_as_torchvision(
-    name: str, wide: bool, dtype: torch.dtype, channels: int, size: tuple[int, int]
+    name: str, space: str, dtype: torch.dtype, channels: int, size: tuple[int, int]
 ) -> None:
     position = NAMES.index(name)
-    magnitudes = every_level(position, WIDE if wide else narrow(*size))
+    magnitudes = every_level(position, SPACES[space](*size))
     images = some_images((len(magnitudes), channels, *size), dtype)
     ours = apply_operations(images, torch.full((len(images),), position), magnitudes)
     pairs = zip(images, magnitudes.tolist(), strict=True)
@@ -106,7 +123,7 @@ def test_as_torchvision(
 def test_colours_are_not_written_to(operation: Recolour, dtype: torch.dtype) -> None:
     images = some_images((LEVELS, 3, 8, 11), dtype)
     before = images.clone()
-    operation.apply(images, operation.magnitudes(WIDE))
+    operation.apply(images, every_level(POSITIONS[operation.name], WIDE)[:LEVELS])
     assert torch.equal(images, before)
 
 
@@ -124,7 +141,8 @@ def test_ties_are_rare() -> None:
 def test_a_batch_is_its_pictures_one_by_one(chosen: list[int], level: int) -> None:
     images = some_images((len(chosen), 3, 8, 11), torch.uint8)
     positions = torch.tensor(chosen)
-    magnitudes = magnitude_table(WIDE)[positions, (level + 7 * torch.arange(len(chosen))) % LEVELS]
+    levels = (level + 7 * torch.arange(len(chosen))) % LEVELS / (LEVELS - 1)
+    magnitudes = magnitudes_at(WIDE, positions, levels)
     together = apply_operations(images, positions, magnitudes)
     for i in range(len(chosen)):
         alone = apply_operations(images[i : i + 1], positions[i : i + 1], magnitudes[i : i + 1])
@@ -136,5 +154,5 @@ def test_a_batch_is_its_pictures_one_by_one(chosen: list[int], level: int) -> No
 def test_other_channels_than_one_or_three(name: str, channels: int) -> None:
     images = some_images((LEVELS, channels, 8, 11), torch.uint8)
     position = NAMES.index(name)
-    out = apply_operations(images, torch.full((LEVELS,), position), magnitude_table(WIDE)[position])
+    out = apply_operations(images, torch.full((LEVELS,), position), every_level(position, WIDE)[:LEVELS])
     assert (out.shape, out.dtype) == (images.shape, images.dtype)
