@@ -56,14 +56,22 @@ class Randomness:
         return torch.multinomial(torch.tensor(chances), count, replacement=True, generator=self.on(host))
 
     def beta(self, alpha: float, count: int, like: Tensor) -> Tensor:
-        """Beta(alpha, alpha) draws: `(count,)` float32; all 1 when `alpha` is 0.
-
-        A ratio of two Gamma variables, taken in the logarithm: Gamma(a) is Gamma(a + 1) * U^(1/a), so that a
-        small alpha does not underflow. Beyond 1e-30 and 1e30 nothing changes any more but what overflows.
-        """
+        """Beta(alpha, alpha) draws: `(count,)` float32; all 1 when `alpha` is 0."""
         device, generator = self._place(count, like)
         if alpha == 0:
             return torch.ones(count, device=device)
+        if 0.05 <= alpha <= 1e3:
+            both = torch.full((count, 2), alpha, dtype=torch.float64, device=device)
+            return torch._sample_dirichlet(both, generator)[:, 0].float()
+        return self._extreme_beta(alpha, count, device, generator)
+
+    @staticmethod
+    def _extreme_beta(alpha: float, count: int, device: torch.device, generator: Generator) -> Tensor:
+        """Beta draws for an alpha at which Gamma variables underflow or are all alike.
+
+        A ratio of two of them, taken in the logarithm: Gamma(a) is Gamma(a + 1) * U^(1/a). Beyond 1e-30 and
+        1e30 nothing changes any more but what overflows.
+        """
         alpha = min(max(alpha, 1e-30), 1e30)
         above = torch._standard_gamma(torch.full((2, count), alpha + 1.0, device=device), generator)
         first: Tensor
