@@ -1,4 +1,7 @@
-"""Boxes in a picture, many at once."""
+"""Boxes in a picture, many at once.
+
+Axes: n boxes, each with a row and a column edge: `2 x n` is rows, then columns. H x W pixels.
+"""
 
 from __future__ import annotations
 
@@ -10,62 +13,75 @@ from torch import Tensor
 
 from automix_search.randomness import Randomness
 
+Edges = Int64[Tensor, "2 n"]
+
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """n boxes of pixels [top, bottom) x [left, right) in pictures of `height` x `width`; may be empty."""
+    """n boxes of pixels, from `start` up to but without `stop`; may be empty.
 
-    top: Int64[Tensor, "n"]
-    bottom: Int64[Tensor, "n"]
-    left: Int64[Tensor, "n"]
-    right: Int64[Tensor, "n"]
-    height: int
-    width: int
+    Attributes:
+        start: First row and first column of each box.
+        stop: First row and first column behind it.
+        size: Height and width of the pictures.
+    """
+
+    start: Edges
+    stop: Edges
+    size: tuple[int, int]
 
     @property
     def on_host(self) -> bool:
         """Whether it is one box, of which the host knows the edges."""
-        return len(self.top) == 1 and self.top.device.type == "cpu"
+        return self.start.shape[1] == 1 and self.start.device.type == "cpu"
 
     def slices(self) -> tuple[slice, slice]:
         """Rows and columns of the only box; it lives on the host, so nothing is read back from a device."""
-        top, bottom, left, right = (int(edge) for edge in (self.top, self.bottom, self.left, self.right))
+        (top, left), (bottom, right) = self.start[:, 0].tolist(), self.stop[:, 0].tolist()
         return slice(top, bottom), slice(left, right)
 
     def outside(self) -> Float[Tensor, "n 1 H W"]:
         """1 outside the box, 0 inside: the share of the own sample, float32."""
+        height, width = self.size
         if self.on_host:
-            outside = torch.ones(1, 1, self.height, self.width)
+            outside = torch.ones(1, 1, height, width)
             outside[(..., *self.slices())] = 0
             return outside
-        rows = _between(self.top, self.bottom, self.height)
-        columns = _between(self.left, self.right, self.width)
-        return 1 - rows[:, None, :, None] * columns[:, None, None, :]
+        places = torch.arange(max(self.size), device=self.start.device)
+        lines = ((places < self.start[:, :, None]) | (places >= self.stop[:, :, None])).float()
+        return torch.maximum(lines[0, :, None, :height, None], lines[1, :, None, None, :width])
 
     def share_outside(self) -> Float[Tensor, "n"]:
         """Part of the picture that lies outside the box."""
-        area = (self.bottom - self.top) * (self.right - self.left)
-        return 1.0 - area.float() / (self.height * self.width)
+        height, width = (self.stop - self.start).unbind()
+        return 1 - height * width / (self.size[0] * self.size[1])
 
 
-def _between(start: Int64[Tensor, "n"], stop: Int64[Tensor, "n"], side: int) -> Float[Tensor, "n side"]:
-    """1 at the places from `start` to `stop` along a side, 0 elsewhere."""
-    places = torch.arange(side, device=start.device)
-    return ((places >= start[:, None]) & (places < stop[:, None])).float()
+def sides_of(size: tuple[int, int], like: Tensor) -> Int64[Tensor, "2 1"]:
+    """Height and width, to reckon with edges on the device of `like`."""
+    return torch.tensor(size)[:, None].to(like.device, non_blocking=True)
 
 
-def clipped_boxes(size: tuple[int, int], share: Tensor, random: Randomness, like: Tensor) -> Boxes:
+def uniform_centres(size: tuple[int, int], count: int, random: Randomness, like: Tensor) -> Edges:
+    """Pixels drawn uniformly: where boxes stand about."""
+    return torch.stack([random.below(side, count, like) for side in size])
+
+
+def boxes_about(centre: Edges, scale: Float[Tensor, "n"], size: tuple[int, int]) -> Boxes:
+    """Boxes with `scale` of each side of the picture about given centres, clipped at its border.
+
+    Half sides are `int(side * scale / 2)`, so that an unclipped side is even.
+    """
+    sides = sides_of(size, centre)
+    half = (scale * (sides / 2)).long()
+    return Boxes((centre - half).clamp(min=0), torch.minimum(centre + half, sides), size)
+
+
+def clipped_boxes(
+    size: tuple[int, int], share: Float[Tensor, "n"], random: Randomness, like: Tensor
+) -> Boxes:
     """Boxes of (1 - share) of the picture about a uniform centre, clipped at its border.
 
-    Half sides are `int(side * sqrt(1 - share)) // 2`; a clipped box leaves a larger share outside than drawn.
+    A clipped box leaves a larger share outside than drawn.
     """
-    scale = (1 - share).sqrt()
-    rows, columns = (_clipped_span(side, scale, random, like) for side in size)
-    return Boxes(*rows, *columns, *size)
-
-
-def _clipped_span(side: int, scale: Tensor, random: Randomness, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Start and stop of the boxes along one side, `(n,)` int64 each."""
-    half = (scale * (side / 2)).long()
-    centre = random.below(side, len(scale), like)
-    return (centre - half).clamp(min=0), (centre + half).clamp(max=side)
+    return boxes_about(uniform_centres(size, len(share), random, like), (1 - share).sqrt(), size)

@@ -36,7 +36,7 @@ def test_clip_rule(
     boxes = clipped_boxes(
         size, torch.tensor([share]), Scripted([share], *([place] for place in centre)), Tensor()
     )
-    assert (boxes.top, boxes.bottom, boxes.left, boxes.right) == edges
+    assert tuple(torch.stack((boxes.start, boxes.stop), 1).flatten().tolist()) == edges
     assert boxes.share_outside().item() == pytest.approx(left_over, abs=1e-7)
 
 

@@ -29,7 +29,8 @@ def test_shrinks_as_torch_does(interpolation: Interpolation, width: int) -> None
     images = torch.randn(HEIGHT, 2, HEIGHT, WIDTH)
     heights = torch.arange(1, HEIGHT + 1)
     top, left = (HEIGHT - heights) // 2, torch.full_like(heights, (WIDTH - width) // 3)
-    boxes = Boxes(top, top + heights, left, left + width, HEIGHT, WIDTH)
+    start, length = torch.stack((top, left)), torch.stack((heights, torch.full_like(heights, width)))
+    boxes = Boxes(start, start + length, (HEIGHT, WIDTH))
     laid = shrunk_into(images, torch.arange(HEIGHT), boxes, interpolation)
     for number, height in enumerate(heights.tolist()):
         rows = slice(int(top[number]), int(top[number]) + height)
@@ -57,9 +58,8 @@ def test_own_outside_and_shrunken_partner_inside(draws: int) -> None:
     batch = mixer.mix(Pairs(images, partner), draws, Randomness(Generator().manual_seed(4)))
     boxes = mixer.boxes(blank((HEIGHT, WIDTH)), draws, Randomness(Generator().manual_seed(4)))
     for number in range(7):
-        top, bottom, left, right = (
-            int(edge.expand(7)[number]) for edge in (boxes.top, boxes.bottom, boxes.left, boxes.right)
-        )
+        top, left = boxes.start.expand(2, 7)[:, number].tolist()
+        bottom, right = boxes.stop.expand(2, 7)[:, number].tolist()
         wanted = images[number].clone()
         small = functional.interpolate(images[partner[number]][None], (bottom - top, right - left))
         wanted[:, top:bottom, left:right] = small[0]
@@ -71,22 +71,19 @@ def test_own_outside_and_shrunken_partner_inside(draws: int) -> None:
 def test_half_the_side_is_a_quarter_of_the_area() -> None:
     mixer = ResizeMix(smallest=0.5, largest=0.5)
     boxes = mixer.boxes(blank((32, 48)), 1, Randomness())
-    assert (boxes.bottom - boxes.top).item() == 16
-    assert (boxes.right - boxes.left).item() == 24
+    assert (boxes.stop - boxes.start).tolist() == [[16], [24]]
     assert boxes.share_outside().item() == 0.75
 
 
 @pytest.mark.parametrize("size", [(32, 32), (9, 40), (5, 3)])
 def test_boxes_lie_inside(size: tuple[int, int]) -> None:
     boxes = ResizeMix().boxes(blank(size), 5000, Randomness(Generator().manual_seed(1)))
-    assert (boxes.top >= 0).all()
-    assert (boxes.left >= 0).all()
-    assert (boxes.bottom <= size[0]).all()
-    assert (boxes.right <= size[1]).all()
-    assert (boxes.bottom > boxes.top).all()
-    assert (boxes.right > boxes.left).all()
-    assert boxes.top.min() == 0
-    assert boxes.bottom.max() == size[0]
+    sides = torch.tensor(size)[:, None]
+    assert (boxes.start >= 0).all()
+    assert (boxes.stop <= sides).all()
+    assert (boxes.stop > boxes.start).all()
+    assert (boxes.start.amin(1) == 0).all()
+    assert (boxes.stop.amax(1) == sides[:, 0]).all()
 
 
 def test_mean_share() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from automix_search.mixing.base import AbstractBoxMixer
 from automix_search.mixing.batch import Pairs
-from automix_search.mixing.boxes import Boxes
+from automix_search.mixing.boxes import Boxes, sides_of, uniform_centres
 from automix_search.mixing.resampling import Interpolation, shrunk, shrunk_into
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
@@ -48,8 +48,11 @@ class ResizeMix(AbstractBoxMixer):
 
     def boxes(self, pairs: Pairs, draws: int, random: Randomness) -> Boxes:
         scale = random.uniform(draws, pairs.images, self.smallest, self.largest)
-        rows, columns = (_shifted_span(side, scale, random, pairs.images) for side in pairs.size)
-        return Boxes(*rows, *columns, *pairs.size)
+        sides = sides_of(pairs.size, scale)
+        length = (scale * sides).long().clamp(min=1)
+        middle = uniform_centres(pairs.size, draws, random, pairs.images)
+        start = torch.minimum((middle - length // 2).clamp(min=0), sides - length)
+        return Boxes(start, start + length, pairs.size)
 
     def patch(self, images: Tensor, boxes: Boxes) -> Tensor:
         rows, columns = boxes.slices()
@@ -59,10 +62,3 @@ class ResizeMix(AbstractBoxMixer):
     def overlay(self, pairs: Pairs, boxes: Boxes) -> Tensor:
         laid = shrunk_into(pairs.images, pairs.partner, boxes, self.interpolation)
         return laid if pairs.images.is_contiguous() else torch.empty_like(pairs.own_images()).copy_(laid)
-
-
-def _shifted_span(side: int, scale: Tensor, random: Randomness, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Start and stop of the boxes along one side, `(n,)` int64 each; at least one pixel."""
-    length = (side * scale).long().clamp(min=1)
-    start = (random.below(side, len(scale), like) - length // 2).clamp(min=0).minimum(side - length)
-    return start, start + length
