@@ -94,12 +94,16 @@ class AbstractMaskMixer(AbstractMixer):
         """
 
     def mix(self, pairs: Pairs, draws: int, random: Randomness) -> MixedBatch:
-        images = pairs.images
-        mask = self.mask(pairs, draws, random)
-        own = mask.mean(dim=(1, 2, 3), dtype=torch.float32)
-        mask = mask.to(images.device, non_blocking=True).expand(pairs.count, -1, -1, -1)
-        inputs = pairs.partner_images().lerp_(pairs.own_images(), mask.to(images.dtype))
-        return MixedBatch(inputs, pairs.sources(), pair_weights(own, pairs.count, images), mask)
+        return mixed_by_mask(pairs, self.mask(pairs, draws, random))
+
+
+def mixed_by_mask(pairs: Pairs, mask: Mask) -> MixedBatch:
+    """Pairs mixed by the part of the own sample at every pixel; the label share is the mean of the mask."""
+    images = pairs.images
+    own = mask.mean(dim=(1, 2, 3), dtype=torch.float32)
+    mask = mask.to(images.device, non_blocking=True).expand(pairs.count, -1, -1, -1)
+    inputs = pairs.partner_images().lerp_(pairs.own_images(), mask.to(images.dtype))
+    return MixedBatch(inputs, pairs.sources(), pair_weights(own, pairs.count, images), mask)
 
 
 class AbstractShareMaskMixer(AbstractMaskMixer):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
@@ -15,6 +16,9 @@ from automix_search.errors import InputError
 Source = Literal["model", "teacher"]
 
 Scale = tuple[Tensor, Tensor]
+
+LUMINANCE = (0.299, 0.587, 0.114)
+"""What red, green and blue give to the brightness that is seen (ITU-R BT.601)."""
 
 Memory = dict[str, Tensor]
 """What a method remembers from step to step, by name; emptied at the start of each epoch."""
@@ -60,6 +64,22 @@ class Signals:
             return (images * std + mean).clamp_(0, 1)
         low, high = images.aminmax()
         return (images - low) / (high - low).clamp(min=1e-12)
+
+    def grey(self) -> Float[Tensor, "P H W"]:
+        """Brightness on the scale [0, 1]; where it is not known how the images were normalised, as they are.
+
+        Red, green and blue count as the eye sees them; any other number of channels counts evenly.
+        """
+        channels = self.images.shape[1]
+        even = (1 / channels,) * channels
+        weight = torch.tensor(LUMINANCE if channels == 3 else even).to(self.images.device, non_blocking=True)
+        shift = torch.zeros((), device=self.images.device)
+        if self._scale is not None:
+            mean, std = (item.flatten() for item in self._scale)
+            weight, shift = weight * std, (weight * mean).sum()
+        with torch.autocast(self.images.device.type, enabled=False):
+            grey = weight @ self.images.detach().float().flatten(2)
+        return grey.view(-1, *self.images.shape[-2:]).add_(shift)
 
     def saliency(self) -> Float[Tensor, "P H W"]:
         """Root of the squared gradient of the model's loss at every pixel, mean over channels."""

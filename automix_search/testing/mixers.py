@@ -57,11 +57,17 @@ class MixerContract:
         mixer: The method under test.
         keeps_places: Whether every pixel stays where it was; False for methods that resize or move things.
         varies: Whether a method draws anything at all.
+        per_image: Whether what a method sees in each image gives every item a mask of its own, also where
+            nothing is drawn for it alone.
+        labels_by_share: Whether labels are weighed by the pixels that a source gives; False for methods that
+            weigh them by what these pixels show.
     """
 
     mixer: AbstractMixer
     keeps_places: bool = True
     varies: bool = True
+    per_image: bool = False
+    labels_by_share: bool = True
 
     @shapes
     @dtypes
@@ -96,6 +102,8 @@ class MixerContract:
     @dtypes
     @draws
     def test_label_share_is_pixel_share(self, shape: tuple[int, ...], dtype: torch.dtype, per: str) -> None:
+        if not self.labels_by_share:
+            pytest.skip("this method does not weigh labels by pixels")
         levels = torch.linspace(-1, 2, shape[0])
         images = levels[:, None, None, None].expand(shape).to(dtype)
         for seed in range(8):
@@ -108,7 +116,7 @@ class MixerContract:
     @draws
     def test_mask_mean_is_the_first_weight(self, shape: tuple[int, ...], per: str) -> None:
         batch = mixed(self.mixer, Pairs(pictures(shape), cycle(shape[0])), per)
-        if batch.mask is None:
+        if batch.mask is None or not self.labels_by_share:
             return
         assert batch.mask.shape[0] == shape[0]
         assert batch.mask.shape[2:] == shape[2:]
@@ -155,6 +163,8 @@ class MixerContract:
         assert torch.equal(first.inputs, other.inputs) is not self.varies
 
     def test_one_decision_for_a_batch_one_for_each_sample(self) -> None:
+        if self.per_image:
+            pytest.skip("this method gives every item a mask of its own")
         pairs = Pairs(pictures((8, 3, 12, 17)), cycle(8))
         together, apart = mixed(self.mixer, pairs, "batch"), mixed(self.mixer, pairs, "sample")
         assert (together.weights == together.weights[:1]).all()
@@ -187,7 +197,7 @@ class MixerContract:
 
     def test_every_field_can_be_searched(self) -> None:
         for name, field in type(self.mixer).model_fields.items():
-            if name == "kind":
+            if name in ("kind", "field_schedules"):
                 continue
             declared = declared_range(field)
             assert not field.is_required(), f"`{name}` needs a default"

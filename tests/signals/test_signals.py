@@ -189,3 +189,20 @@ def test_what_needs_cost() -> None:
     assert extra_passes({Need.FEATURES, Need.PREDICTIONS}) == (1, 0)
     assert extra_passes({Need.SALIENCY}) == (1, 1)
     assert extra_passes({Need.SALIENCY, Need.ATTENTION, Need.TEACHER}) == (3, 1)
+
+
+def test_grey_is_the_brightness_of_the_pixels() -> None:
+    mean, std = torch.tensor([0.1, 0.2, 0.4]).view(1, 3, 1, 1), torch.tensor([0.5, 0.3, 0.2]).view(1, 3, 1, 1)
+    coloured = torch.rand(4, 3, *SIZE, generator=Generator().manual_seed(2))
+    seen = Signals((coloured - mean) / std, scale=(mean, std))
+    luminance = torch.tensor([0.299, 0.587, 0.114])
+    torch.testing.assert_close(seen.grey(), torch.einsum("c,nchw->nhw", luminance, coloured))
+    torch.testing.assert_close(seen.grey(), torch.einsum("c,nchw->nhw", luminance, seen.pixels()))
+    torch.testing.assert_close(Signals(coloured).grey(), torch.einsum("c,nchw->nhw", luminance, coloured))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_grey_of_other_numbers_of_channels_is_their_mean(channels: int) -> None:
+    coloured = images(channels=channels)
+    for given in (coloured, coloured.to(memory_format=torch.channels_last)):
+        torch.testing.assert_close(Signals(given).grey(), coloured.mean(1))
