@@ -13,15 +13,14 @@ from jaxtyping import Shaped
 from pydantic import Field
 from torch import Tensor
 
-from automix_search.families import Spec
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
-from automix_search.schedules import Constant, Schedule
+from automix_search.schedules import Constant, Schedule, Scheduled
 
 Images = Shaped[Tensor, "B C H W"]  # uint8, or float in [0, 1]
 
 
-class AbstractBatchTransform(Spec):
+class AbstractBatchTransform(Scheduled):
     """A transform of a batch on its device; every image gets random draws of its own.
 
     Members give `transform`; how often and when it is applied is decided here.
@@ -41,7 +40,7 @@ class AbstractBatchTransform(Spec):
         probability = self.probability * self.schedule.factor(progress)
         if probability == 0:
             return images
-        transformed = self.transform(images, random)
+        transformed = self.at(progress).transform(images, random)
         if probability == 1:
             return transformed
         chosen = random.uniform(len(images), images).to(images.device) < probability

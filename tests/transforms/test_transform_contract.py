@@ -13,7 +13,7 @@ from automix_search.transforms import (
     AbstractBatchTransform,
 )
 
-NOT_NUMBERS = ("operations", "sub_policies")
+NOT_NUMBERS = ("operations", "sub_policies", "field_schedules")
 
 
 @pytest.mark.parametrize("member", BATCH_TRANSFORMS.members, ids=kind_of)
