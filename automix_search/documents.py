@@ -155,8 +155,8 @@ def to_yaml(tree: Tree) -> str:
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110)
 
 
-def write_atomically(path: Path | str, text: str) -> None:
-    """Write a file so that it is there whole or not at all.
+def write_atomically(path: Path | str, content: str | bytes) -> None:
+    """Write a file so that it is there whole or not at all; text in UTF-8.
 
     Raises:
         InputError: The file cannot be written (no such folder, no permission, disk full).
@@ -167,8 +167,8 @@ def write_atomically(path: Path | str, text: str) -> None:
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from None
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)

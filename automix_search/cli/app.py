@@ -13,6 +13,7 @@ import typer
 from automix_search.cli.compare import compare
 from automix_search.cli.doctor import doctor
 from automix_search.cli.export import export
+from automix_search.cli.gallery import gallery
 from automix_search.cli.launch import launch
 from automix_search.cli.leaderboard import leaderboard
 from automix_search.cli.methods import methods
@@ -26,7 +27,7 @@ from automix_search.errors import AutomixError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
 SEARCHES = (launch, resume, status, leaderboard, compare, export, runs)
-for command in (*SEARCHES, methods, validate, schema, doctor):
+for command in (*SEARCHES, methods, gallery, validate, schema, doctor):
     app.command()(command)
 app.add_typer(presets)
 

@@ -12,12 +12,13 @@ from automix_search.data.function import Function
 from automix_search.data.image_folder import ImageFolder
 from automix_search.data.mnist_5k import Mnist5k
 from automix_search.data.npz import Npz
+from automix_search.data.photos import Photos
 from automix_search.families import Family
 
 DATASETS = Family(
     "data set",
     AbstractDataSource,
-    (Digits, Mnist5k, FashionMnist, Cifar10, Cifar100, ImageFolder, Npz, Function),
+    (Digits, Photos, Mnist5k, FashionMnist, Cifar10, Cifar100, ImageFolder, Npz, Function),
 )
 
 DataSource = Annotated[AbstractDataSource, DATASETS]

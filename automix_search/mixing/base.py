@@ -18,18 +18,18 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from automix_search.families import Spec
 from automix_search.mixing.batch import MixedBatch, Pairs
 from automix_search.mixing.boxes import Boxes
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
+from automix_search.schedules import Scheduled
 from automix_search.signals import Need
 
 Share = Float[Tensor, "n"]
 Mask = Float[Tensor, "n 1 H W"]
 
 
-class AbstractMixer(Spec):
+class AbstractMixer(Scheduled):
     """A mixing method: makes new samples out of pairs of samples.
 
     Attributes:

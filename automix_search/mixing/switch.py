@@ -79,7 +79,7 @@ class Switch(Spec):
         signals = Signals(images) if signals is None else signals
         probability = self.probability * self.schedule.factor(progress)
         options = [option for option in self.options if option.weight > 0]
-        methods = [option.method for option in options]
+        methods = [option.method.at(progress) for option in options]
         if probability == 0 or all(isinstance(method, NoMix) for method in methods):
             return MixedBatch.unmixed(images)
         total = sum(option.weight for option in options)
