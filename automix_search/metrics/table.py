@@ -9,10 +9,16 @@ from typing import Literal
 from torch import Tensor
 
 from automix_search.errors import InputError, unknown_name
+from automix_search.metrics.calibration import adaptive_ece, brier, classwise_ece, ece
 from automix_search.metrics.functions import accuracy, balanced_accuracy, mean_average_precision, nll, top5
+from automix_search.metrics.neural_collapse import nc1, nc2, nc2_weights, nc3, nc4
 
 Metric = Callable[[Tensor, Tensor], float]
 """Logits `N x K` and labels, both on the CPU, to one number for the split."""
+
+Reads = Literal["logits", "scaled", "geometry"]
+"""What a metric is computed from: `logits` and labels; logits `scaled` by a temperature fitted on the validation split,
+and labels; or the `geometry` of the features that come into the last layer."""
 
 
 @dataclass(frozen=True)
@@ -21,17 +27,25 @@ class NamedMetric:
 
     Attributes:
         name: How recipes and reports call it.
-        compute: The function itself.
+        compute: The function itself: a `Metric`, or of a `Geometry` alone where it reads that.
         direction: Which way is better.
         labels: Labels that it takes: class "ids", multi-hot "rows", or None for both.
         min_classes: Fewest classes for which it says anything.
+        reads: What it is computed from.
     """
 
     name: str
-    compute: Metric
+    compute: Callable[..., float]
     direction: Literal["max", "min"] = "max"
     labels: Literal["ids", "rows"] | None = None
     min_classes: int = 2
+    reads: Reads = "logits"
+
+    @property
+    def summary(self) -> str:
+        """One line about it: the first of the function's docstring."""
+        first, *_ = (self.compute.__doc__ or "").strip().splitlines() or [""]
+        return f"{first.removesuffix('.')}; after temperature scaling." if self.reads == "scaled" else first
 
     def check(self, *, num_classes: int, multi_label: bool) -> None:
         """See that the metric says something about such a data set.
@@ -56,9 +70,23 @@ class NamedMetric:
 METRICS = (
     NamedMetric("accuracy", accuracy),
     NamedMetric("top5", top5, labels="ids", min_classes=6),
-    NamedMetric("nll", nll, direction="min"),
     NamedMetric("balanced_accuracy", balanced_accuracy, labels="ids"),
     NamedMetric("mean_average_precision", mean_average_precision, labels="rows"),
+    NamedMetric("nll", nll, "min"),
+    NamedMetric("nll_ts", nll, "min", reads="scaled"),
+    NamedMetric("brier", brier, "min"),
+    NamedMetric("brier_ts", brier, "min", reads="scaled"),
+    NamedMetric("ece", ece, "min", labels="ids"),
+    NamedMetric("ece_ts", ece, "min", labels="ids", reads="scaled"),
+    NamedMetric("adaptive_ece", adaptive_ece, "min", labels="ids"),
+    NamedMetric("adaptive_ece_ts", adaptive_ece, "min", labels="ids", reads="scaled"),
+    NamedMetric("classwise_ece", classwise_ece, "min"),
+    NamedMetric("classwise_ece_ts", classwise_ece, "min", reads="scaled"),
+    NamedMetric("nc1", nc1, "min", labels="ids", reads="geometry"),
+    NamedMetric("nc2", nc2, "min", labels="ids", reads="geometry"),
+    NamedMetric("nc2_weights", nc2_weights, "min", labels="ids", reads="geometry"),
+    NamedMetric("nc3", nc3, "min", labels="ids", reads="geometry"),
+    NamedMetric("nc4", nc4, "min", labels="ids", reads="geometry"),
 )
 
 

@@ -7,19 +7,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from automix_search.data import Batches, Split, Splits
 from automix_search.errors import InputError
 from automix_search.families import Spec
-from automix_search.metrics import NamedMetric, resolve_metric
+from automix_search.metrics import NamedMetric, measure, resolve_metric
 from automix_search.models import build_model, load_weights
 from automix_search.policy import ImageSpec, Policy
+from automix_search.signals import classifier
 from automix_search.training.base import AbstractTrainer, Assignment, Objective
 from automix_search.training.evaluation import ENLARGE, predict, score
 from automix_search.training.fitness import check_model, settle_loss
 from automix_search.training.model_function import ModelFunction, call_model
 from automix_search.training.optimisation import Optimisation
+from automix_search.training.penultimate import check_features, features
 from automix_search.training.recipe import Recipe
 from automix_search.training.run import Run
 from automix_search.training.search_share import take_share
@@ -30,10 +32,13 @@ from automix_search.validation import dump
 class ClassificationTrainer(AbstractTrainer):
     """Trains an image classifier by a recipe.
 
-    After each epoch it yields `epoch` (how many are done), the objective's metric, `accuracy` and `nll`
-    of the validation split, `train_loss` and `lr`. A training that goes on from a checkpoint first yields
-    its last epoch again, so that no report is lost. A loss that is not finite ends the training, with NaN
-    for every metric.
+    After each epoch it yields `epoch` (how many are done), the objective's metric and the recipe's others on
+    the validation split, `train_loss` and `lr`. Metrics after temperature scaling bring `temperature` with
+    them: the validation split's own are cross-fitted, those of the test split use what all of the validation
+    split says. Metrics of neural collapse are of the clean training split (`test_...` of the test split) and
+    come after the last epoch only, unless they are the objective. A training that goes on from a checkpoint
+    first yields its last epoch again, so that no report is lost. A loss that is not finite ends the training,
+    with NaN for every metric.
 
     Args:
         recipe: How to train.
@@ -42,7 +47,7 @@ class ClassificationTrainer(AbstractTrainer):
         metric: What the search optimises; None takes the recipe's objective.
 
     Raises:
-        InputError: There is no model, or the metric says nothing about such data.
+        InputError: There is no model, or a metric says nothing about such data.
     """
 
     def __init__(
@@ -59,10 +64,10 @@ class ClassificationTrainer(AbstractTrainer):
         self.settings, self.resources = recipe, recipe.resources
         self.epochs, self.transform, self.baselines = recipe.epochs, recipe.transform, recipe.baselines
         first = metric or resolve_metric(recipe.objective.metric)
-        first.check(num_classes=splits.info.num_classes, multi_label=splits.info.multi_label)
         self.objective = Objective(first.name, first.direction)
-        others = [resolve_metric(name) for name in ("accuracy", "nll") if name != first.name]
-        self.metrics = (first, *others)
+        self.metrics = (first, *(resolve_metric(name) for name in recipe.metrics if name != first.name))
+        for each in self.metrics:
+            each.check(num_classes=splits.info.num_classes, multi_label=splits.info.multi_label)
 
     def train(self, assignment: Assignment) -> Iterator[Mapping[str, float]]:
         random = GlobalRandom(Seeds.spread(assignment.seed).weights, torch.device(assignment.device))
@@ -112,18 +117,36 @@ class ClassificationTrainer(AbstractTrainer):
 
     def score(self, run: Run, assignment: Assignment) -> dict[str, float]:
         """The metrics of the validation split; after the last epoch also of the test split, if asked for."""
-        found = self._evaluate(run, run.valid_batches)
-        if assignment.test and run.epoch == run.epochs:
+        last = run.epoch == run.epochs
+        found = score(*self._predict(run, run.valid_batches), self.metrics)
+        temperature = found.get("temperature")
+        found |= self._collapse(run, run.batches, last)
+        if assignment.test and last:
             batches = self.batches(self.splits.test, assignment.policy, run.optimisation.device, ENLARGE)
-            found |= {f"test_{name}": value for name, value in self._evaluate(run, batches).items()}
+            test = score(*self._predict(run, batches), self.metrics, temperature)
+            test |= self._collapse(run, batches, last)
+            found |= {f"test_{name}": value for name, value in test.items()}
         return found
 
-    def _evaluate(self, run: Run, batches: Batches) -> dict[str, float]:
-        optimisation = run.optimisation
-        logits, labels = predict(
-            optimisation.best_model, batches.epoch(None), run.augmenter.normalise, optimisation.autocast()
+    def _predict(self, run: Run, batches: Batches) -> tuple[Tensor, Tensor]:
+        model, precision = run.optimisation.best_model, run.optimisation.autocast()
+        return predict(model, batches.epoch(None), run.augmenter.normalise, precision)
+
+    def _collapse(self, run: Run, batches: Batches, last: bool) -> dict[str, float]:
+        """Metrics of neural collapse on a split: the objective, and after the last epoch the others."""
+        wanted = [
+            metric
+            for metric in self.metrics
+            if metric.reads == "geometry" and (last or metric.name == self.objective.metric)
+        ]
+        if not wanted:
+            return {}
+        model, precision = run.optimisation.best_model, run.optimisation.autocast()
+        geometry = measure(
+            lambda: features(model, batches.epoch(None), run.augmenter.normalise, precision),
+            classifier(model),
         )
-        return score(logits, labels, self.metrics)
+        return {metric.name: metric.compute(geometry) for metric in wanted}
 
     def build_model(self) -> nn.Module:
         """A fresh model from torch's global random state, on the CPU, with the recipe's starting weights."""
@@ -183,4 +206,7 @@ class ClassificationTrainer(AbstractTrainer):
         with random.active():
             run = self.prepare(Assignment(Policy(transform=self.transform), seed=0, epochs=1), random)
             batch = next(iter(run.batches.epoch(None)))
-            check_model(run.optimisation.model, run.augmenter.normalise(batch.inputs[:2]), self.splits.info)
+            images = run.augmenter.normalise(batch.inputs[:2])
+            check_model(run.optimisation.model, images, self.splits.info)
+            if any(metric.reads == "geometry" for metric in self.metrics):
+                check_features(run.optimisation.model, images)

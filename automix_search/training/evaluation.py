@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.amp import autocast
 
 from automix_search.data import Batch
-from automix_search.metrics import NamedMetric
+from automix_search.metrics import NamedMetric, cross_scaled, fit_temperature
 
 ENLARGE = 4
 """Evaluation keeps nothing for a backward pass, so its batches are this many times larger."""
@@ -31,8 +31,25 @@ def predict(
     return torch.cat(logits).cpu(), torch.cat(labels).cpu()
 
 
-def score(logits: Tensor, labels: Tensor, metrics: Iterable[NamedMetric]) -> dict[str, float]:
-    """Every metric by name; all NaN where a logit is not finite, since an argmax would hide that."""
+def score(
+    logits: Tensor, labels: Tensor, metrics: Iterable[NamedMetric], temperature: float | None = None
+) -> dict[str, float]:
+    """Every metric of logits by name; all NaN where a logit is not finite, since an argmax would hide that.
+
+    Args:
+        logits: `N x K` float32, on the CPU.
+        labels: Of the same samples, on the CPU.
+        metrics: What to compute; those of the features' geometry are left out.
+        temperature: Scales the logits of metrics that want it. None stands for the validation split: there each
+            half is scaled by what is fitted on the other, and `temperature`, fitted on both, is told too.
+    """
+    wanted = [metric for metric in metrics if metric.reads != "geometry"]
+    scales = any(metric.reads == "scaled" for metric in wanted)
+    fits = scales and temperature is None
     if not bool(torch.isfinite(logits).all()):
-        return {metric.name: math.nan for metric in metrics}
-    return {metric.name: float(metric.compute(logits, labels)) for metric in metrics}
+        return dict.fromkeys([metric.name for metric in wanted] + ["temperature"] * fits, math.nan)
+    read = {"logits": logits}
+    if scales:
+        read["scaled"] = cross_scaled(logits, labels) if temperature is None else logits / temperature
+    found = {metric.name: float(metric.compute(read[metric.reads], labels)) for metric in wanted}
+    return found | ({"temperature": fit_temperature(logits, labels)} if fits else {})

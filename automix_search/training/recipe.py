@@ -11,7 +11,7 @@ from automix_search.data import DataSource
 from automix_search.documents import Document, read_yaml
 from automix_search.errors import InputError
 from automix_search.families import Spec
-from automix_search.metrics import NamedMetric, resolve_metric
+from automix_search.metrics import METRICS, NamedMetric, resolve_metric
 from automix_search.models import ModelSpec
 from automix_search.policy import Policy, Transform
 from automix_search.ranges import Range
@@ -27,9 +27,7 @@ ALWAYS_COMPARED = ("none", "base", "trivial", "default")
 class ObjectiveSettings(Spec):
     """The metric that a search optimises."""
 
-    metric: str = Field(
-        "accuracy", description="accuracy, top5, nll, balanced_accuracy or mean_average_precision."
-    )
+    metric: str = Field("accuracy", description=f"One of {', '.join(item.name for item in METRICS)}.")
     direction: Literal["max", "min"] | None = Field(
         None, description="Which way is better; follows from the metric."
     )
@@ -92,6 +90,10 @@ class Recipe(Spec):
         default_factory=dict, description="More policies that every search compares."
     )
     objective: ObjectiveSettings = ObjectiveSettings()
+    metrics: tuple[str, ...] = Field(
+        ("accuracy", "nll"),
+        description="Reported beside the objective; those of neural collapse after the last epoch only.",
+    )
     resources: Resources = Resources()
 
     @field_validator("weights")
@@ -100,6 +102,11 @@ class Recipe(Spec):
         if weights is not None and not weights.is_file():
             raise ValueError(f"there is no file {weights}")
         return weights and weights.absolute()  # workers may run in another folder
+
+    @field_validator("metrics")
+    @classmethod
+    def _all_known(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(_resolve(name).name for name in metrics))
 
     @field_validator("baselines")
     @classmethod

@@ -364,6 +364,8 @@ def test_what_fits_passes_and_draws_nothing() -> None:
 def test_objectives_that_say_nothing() -> None:
     with pytest.raises(InputError, match="`mean_average_precision` is for several labels"):
         trainer(objective={"metric": "mean_average_precision"})
+    with pytest.raises(InputError, match="`ece` is for one class an image"):
+        trainer(multi_label=True, metrics=["nll", "ece"])
     with pytest.raises(InputError, match="there is no model"):
         ClassificationTrainer(recipe(), splits())
 

@@ -9,6 +9,7 @@ from bars import network, recipe
 from automix_search.documents import Document, parse_yaml, to_yaml
 from automix_search.errors import InputError
 from automix_search.families import Spec
+from automix_search.metrics import METRICS
 from automix_search.models import ModelSpec, build_model
 from automix_search.ranges import Choice, Range, declared_range
 from automix_search.training.base import Objective
@@ -64,6 +65,12 @@ def test_writes_out_every_effective_value() -> None:
             "acuracy",
             r"mine\.yaml:7 objective\.metric: unknown metric `acuracy`; did you mean `accuracy`",
         ),
+        (
+            "nll",
+            "adaptiv_ece",
+            r"objective\.metric: unknown metric `adaptiv_ece`; did you mean `adaptive_ece`",
+        ),
+        ("epochs: 8", "metrics: [nll, ecee]", r"metrics: unknown metric `ecee`; did you mean `ece`"),
         ("nll", "nll, direction: max", r"objective\.direction: the metric `nll` is better when lower"),
         ("kind: cosine", "kind: cosin", "unknown learning-rate schedule `cosin`; did you mean `cosine`"),
         ("kind: digits", "kind: digit", "unknown data set `digit`; did you mean `digits`"),
@@ -110,6 +117,14 @@ def test_declared_ranges_are_allowed_values() -> None:
                 type(spec).model_validate(dump(spec) | {name: whole})
                 checked += 1
     assert checked > 20
+
+
+def test_every_metric_may_be_the_objective_and_be_reported() -> None:
+    for metric in METRICS:
+        found = read(WHOLE.replace("nll", metric.name) + f"metrics: [nc1, {metric.name}, nc1]")
+        assert found.goal() == Objective(metric.name, metric.direction)
+        assert found.metrics == tuple(dict.fromkeys(["nc1", metric.name]))
+    assert read(WHOLE).metrics == ("accuracy", "nll")
 
 
 def test_weights_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
