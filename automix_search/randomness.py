@@ -82,9 +82,10 @@ class Randomness:
     def dirichlet(self, alpha: float, parts: int, count: int, like: Tensor) -> Tensor:
         """Dirichlet(alpha, ..., alpha) draws: `(count, parts)` float32, rows sum to 1; on the host when `count` is 1.
 
-        Gamma variables over their sum, taken in the logarithm as for `beta`.
+        Gamma variables over their sum, taken in the logarithm as for an extreme `beta`.
         """
         device, generator = self._place(count, like)
+        alpha = min(max(alpha, 1e-30), 1e30)
         above = torch._standard_gamma(torch.full((count, parts), alpha + 1.0, device=device), generator)
         return above.log_().sub_(torch.empty_like(above).exponential_(alpha, generator=generator)).softmax(1)
 

@@ -67,12 +67,31 @@ def test_beta_of_zero_is_all_own() -> None:
     assert seeded().beta(0, 3, LIKE).tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize("alpha", [0.05, 1.0, 4.0])
+@pytest.mark.parametrize("parts", [2, 5])
+def test_dirichlet_moments(alpha: float, parts: int) -> None:
+    """Mean 1/n and variance (n - 1) / (n^2 (n alpha + 1)) of every part."""
+    draw = seeded().dirichlet(alpha, parts, 40_000, LIKE)
+    variance = (parts - 1) / (parts**2 * (parts * alpha + 1))
+    assert draw.dtype == torch.float32
+    torch.testing.assert_close(draw.sum(dim=1), torch.ones(40_000))
+    torch.testing.assert_close(draw.mean(dim=0), torch.full((parts,), 1 / parts), atol=0.01, rtol=0)
+    torch.testing.assert_close(draw.var(dim=0), torch.full((parts,), variance), atol=0, rtol=0.06)
+
+
+@pytest.mark.parametrize(("alpha", "expected"), [(1e-300, [0.0, 0.0, 1.0]), (1e300, [1 / 3, 1 / 3, 1 / 3])])
+def test_dirichlet_of_an_extreme_alpha_is_its_limit(alpha: float, expected: list[float]) -> None:
+    draw = seeded().dirichlet(alpha, 3, 500, LIKE).sort(dim=1).values
+    torch.testing.assert_close(draw, torch.tensor(expected).expand(500, -1))
+
+
 def test_a_number_for_the_batch_is_drawn_on_the_host() -> None:
     elsewhere = torch.empty(4, device="meta")
     for draw in (
         seeded().uniform(1, elsewhere),
         seeded().below(5, 1, elsewhere),
         seeded().beta(0.5, 1, elsewhere),
+        seeded().dirichlet(0.5, 3, 1, elsewhere),
         seeded().normal((1, 3, 4), elsewhere),
     ):
         assert draw.device.type == "cpu"
@@ -82,6 +101,7 @@ def draws(random: Randomness) -> list[Tensor]:
     return [
         random.uniform(3, LIKE),
         random.beta(0.5, 4, LIKE),
+        random.dirichlet(0.5, 3, 4, LIKE),
         random.permutation(9, LIKE),
         random.normal((2, 2), LIKE),
     ]

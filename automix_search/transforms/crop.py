@@ -44,7 +44,7 @@ class RandomCrop(AbstractBatchTransform):
             random.below(2 * self.padding + 1, len(images), images).to(images.device, non_blocking=True)
             for _ in range(2)
         )
-        return windows[image, :, top, left]
+        return torch.empty_like(images).copy_(windows[image, :, top, left])
 
     def _padded(self, images: Images) -> Tensor:
         if self.mode == "constant":

@@ -48,29 +48,13 @@ class CropMix(AbstractBatchTransform):
     )
 
     def transform(self, images: Images, random: Randomness) -> Images:
-        mixed, *others = torch.split(self._views(images, random), len(images))
+        mixed, *others = torch.split(stratified_crops(images, self.crops, self.smallest, random), len(images))
         for view in others:
             share = self._share(images, random)
             if self.permute_channels:
                 mixed, view = _with_minor_permuted(mixed, view, share, random)
             mixed = view + (mixed - view) * share
         return as_pixels(mixed, images)
-
-    def _views(self, images: Images, random: Randomness) -> Views:
-        """Crops of all images, float32: first one of every image, then another of every image, and so on."""
-        size, count = (images.shape[-2], images.shape[-1]), len(images) * self.crops
-        order = random.uniform(count, images).to(images.device).view(self.crops, -1).argsort(dim=0)
-        step = (1 - self.smallest) / self.crops
-        low = (self.smallest + order * step).view(-1, 1)
-        height, width = draw_shapes((low, low + step), NARROWEST, images, count, random)
-        height, width = first_of((height <= size[0]) & (width <= size[1]), height, width)
-        height, width = height.clamp(max=size[0]), width.clamp(max=size[1])
-        top, left = (
-            random.uniform(count, images).to(images.device) * (limit - side)
-            for side, limit in zip((height, width), size, strict=True)
-        )
-        matrices = crop_matrices(top, left, height, width, size)
-        return warp(torch.cat([images.float()] * self.crops), matrices, "bilinear", "border")
 
     def _share(self, images: Images, random: Randomness) -> Share:
         """How much of the first of two crops is seen at every pixel."""
@@ -83,6 +67,26 @@ class CropMix(AbstractBatchTransform):
         height, width = (area.sqrt() * side for side in size)
         box = covered(row * size[0] - height / 2, column * size[1] - width / 2, height, width, size)
         return (box ^ (coin < 0.5)[:, None, None])[:, None].float()
+
+
+def stratified_crops(images: Images, crops: int, smallest: float, random: Randomness) -> Views:
+    """Crops of all images, stretched to their size, float32: first one of every image, then another of every image.
+
+    The areas of the crops of an image come from different parts of `smallest` to 1, in random order.
+    """
+    size, count = (images.shape[-2], images.shape[-1]), len(images) * crops
+    order = random.uniform(count, images).to(images.device).view(crops, -1).argsort(dim=0)
+    step = (1 - smallest) / crops
+    low = (smallest + order * step).view(-1, 1)
+    height, width = draw_shapes((low, low + step), NARROWEST, images, count, random)
+    height, width = first_of((height <= size[0]) & (width <= size[1]), height, width)
+    height, width = height.clamp(max=size[0]), width.clamp(max=size[1])
+    top, left = (
+        random.uniform(count, images).to(images.device) * (limit - side)
+        for side, limit in zip((height, width), size, strict=True)
+    )
+    matrices = crop_matrices(top, left, height, width, size)
+    return warp(torch.cat([images.float()] * crops), matrices, "bilinear", "border")
 
 
 def _with_minor_permuted(

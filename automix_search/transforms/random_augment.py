@@ -28,8 +28,9 @@ class RandAugment(AbstractBatchTransform):
     """A few random operations at one strength, each image with operations and signs of its own.
 
     Operations and magnitudes are torchvision's, nearest interpolation and black fill included. At magnitude 0
-    only autocontrast, equalize and, on pure white, solarize change anything. timm's `rand-m9-n2-mstd0.5-inc1` is
-    `{num_ops: 2, magnitude: 27, magnitude_std: 1.5, operation_probability: 0.5}` here: its scale ends at 10.
+    only autocontrast, equalize and, on pure white, solarize change anything. timm's scale ends at 10: its
+    `rand-m9-mstd0.5-inc1` comes near to magnitude 27, magnitude_std 1.5 and operation_probability 0.5 here, with
+    `invert` and `solarize_add` among the operations in place of `identity`.
 
     Reference: Cubuk et al., RandAugment: Practical automated data augmentation with a reduced search space,
     NeurIPS 2020, https://arxiv.org/abs/1909.13719.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Shaped
 from pydantic import Field, model_validator
 from torch import Tensor
 
@@ -80,7 +80,7 @@ class RandomErasing(AbstractBatchTransform):
         shape = (len(images), self.count, *size)
         return covered(top, left, height, width, size).view(shape).any(dim=1)
 
-    def _filling(self, images: Images, random: Randomness) -> Images:
+    def _filling(self, images: Images, random: Randomness) -> Shaped[Tensor, "B C #H #W"]:
         """What covers the images, as they are stored; `B x C x 1 x 1` where it is the same at every pixel."""
         shape = (*images.shape[:2], *(images.shape[2:] if self.fill == "pixel" else (1, 1)))
         if self.fill == "constant":

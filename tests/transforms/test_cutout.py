@@ -43,3 +43,16 @@ def test_fill_is_a_brightness(fill: float, level: int) -> None:
 def test_size_0_is_the_identity() -> None:
     images = some_images((5, 3, 6, 9), torch.uint8)
     assert torch.equal(Cutout(size=0)(images, 0.5, seeded()), images)
+
+
+@pytest.mark.parametrize(("square", "side", "share"), [(16, 32, 0.1914), (8, 32, 0.0549), (32, 96, 0.0934)])
+def test_expected_share(square: int, side: int, share: float) -> None:
+    """The square over the image, less what is lost at the border: (L/H)^2 (1 - L/4H)^2."""
+    out = Cutout(size=square / side, fill=1.0)(torch.zeros(6000, 1, side, side), 0.5, seeded())
+    assert out.mean() == pytest.approx(share, rel=0.02)
+
+
+def test_several_squares_lie_anywhere() -> None:
+    images = torch.zeros(3000, 1, 16, 24)
+    one, three = (Cutout(size=0.25, fill=1.0, count=count)(images, 0.5, seeded()) for count in (1, 3))
+    assert 1 - three.mean() == pytest.approx((1 - float(one.mean())) ** 3, abs=0.01)

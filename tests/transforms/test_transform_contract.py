@@ -12,6 +12,7 @@ from automix_search.transforms import (
     LOAD_TRANSFORMS,
     AbstractBatchTransform,
 )
+from automix_search.transforms.operations import NAMES
 
 NOT_NUMBERS = ("operations", "sub_policies", "field_schedules")
 
@@ -21,6 +22,30 @@ class TestBuiltIn(TransformContract):
     @pytest.fixture
     def transform(self, member: type[AbstractBatchTransform]) -> AbstractBatchTransform:
         return member(probability=1.0)
+
+
+VARIANTS = (
+    {"kind": "random_crop", "mode": "reflect"},
+    {"kind": "rand_augment", "magnitude_std": 3.0, "operation_probability": 0.7, "operations": NAMES},
+    {"kind": "trivial_augment", "space": "standard", "strength": 0.5},
+    {"kind": "auto_augment", "policy": "svhn"},
+    {"kind": "aug_mix", "depth": 2, "width": 1, "alpha": 0.3, "operations": NAMES},
+    {"kind": "random_field", "spectrum": "power"},
+    {"kind": "crop_mix", "operation": "cutmix", "crops": 4},
+    {"kind": "crop_mix", "crops": 2, "permute_channels": False},
+    {"kind": "cutout", "count": 3},
+    {"kind": "random_erasing", "fill": "colour", "count": 2},
+    {"kind": "random_erasing", "fill": "constant", "brightness": 0.5},
+)
+
+
+@pytest.mark.parametrize("tree", VARIANTS, ids=lambda tree: "-".join(map(str, tree.values()))[:40])
+class TestVariant(TransformContract):
+    @pytest.fixture
+    def transform(self, tree: dict[str, object]) -> AbstractBatchTransform:
+        transform = BATCH_TRANSFORMS.read(tree | {"probability": 1.0})
+        assert isinstance(transform, AbstractBatchTransform)
+        return transform
 
 
 @pytest.mark.parametrize("member", [*BATCH_TRANSFORMS.members, *LOAD_TRANSFORMS.members], ids=kind_of)
