@@ -10,14 +10,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
 from torch.nn import functional
 
 from automix_search.errors import InputError
 from automix_search.signals.attention import Attention, attention_blocks, no_attention, watched_attention
 from automix_search.signals.layers import classifier, stages, watched_map
-from automix_search.signals.signals import Memory, Scale, Signals, Source, no_teacher
+from automix_search.signals.merging import merged_attention
+from automix_search.signals.signals import Memory, Onlooker, Scale, Signals, Source, no_teacher
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class ModelSignals(Signals):
         self.model, self.teacher = model, teacher
         self._looks: dict[Source, Look] = {}
         self._saliency: Tensor | None = None
+        self._merged: dict[tuple[float, float], tuple[Tensor, Tensor]] = {}
 
     def saliency(self) -> Float[Tensor, "P H W"]:
         if self._saliency is None:
@@ -67,11 +69,19 @@ class ModelSignals(Signals):
             self._saliency = gradient.square().mean(1).sqrt()
         return self._saliency
 
-    def attention(self) -> Float[Tensor, "P h w"]:
+    def attention(self, onlooker: Onlooker = "head") -> Float[Tensor, "P h w"]:
         seen = self._look("model").attention
         if seen is None:
             raise no_attention(self.model)
-        return seen.to_patches()
+        return seen.to_patches() if onlooker == "head" else seen.between_patches()
+
+    def merged_attention(
+        self, merged: float, depth: float
+    ) -> tuple[Float[Tensor, "P h w"], Int64[Tensor, "P h w"]]:
+        if (merged, depth) not in self._merged:
+            with undisturbed(self.model, self.images):
+                self._merged[merged, depth] = merged_attention(self.model, self.images.float(), merged, depth)
+        return self._merged[merged, depth]
 
     def features(self, source: Source = "model") -> Float[Tensor, "P F h w"]:
         return self._look(source).features

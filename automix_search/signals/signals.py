@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 from automix_search.errors import InputError
 
 Source = Literal["model", "teacher"]
+
+Onlooker = Literal["head", "patches"]
 
 Scale = tuple[Tensor, Tensor]
 
@@ -85,8 +87,28 @@ class Signals:
         """Root of the squared gradient of the model's loss at every pixel, mean over channels."""
         raise self._without_model("saliency")
 
-    def attention(self) -> Float[Tensor, "P h w"]:
-        """How much the model's last block attends to each patch; sums to 1 over the patches."""
+    def attention(self, onlooker: Onlooker = "head") -> Float[Tensor, "P h w"]:
+        """How much the model's last block attends to each patch; sums to 1 over the patches.
+
+        Args:
+            onlooker: Whose attention it is: of what the model's head reads (a class token, or all patches where
+                there is none), or of all patches.
+        """
+        raise self._without_model("attention")
+
+    def merged_attention(
+        self, merged: float, depth: float
+    ) -> tuple[Float[Tensor, "P h w"], Int64[Tensor, "P h w"]]:
+        """How much a block attends to each patch, where like patches were merged on the way to it.
+
+        Args:
+            merged: Part of the patches that all blocks together would merge away.
+            depth: Which block is looked at, as a part of the model's depth.
+
+        Returns:
+            Attention to the token that each patch went into, and the number of that token: patches of one
+            token have one value.
+        """
         raise self._without_model("attention")
 
     def features(self, source: Source = "model") -> Float[Tensor, "P F h w"]:

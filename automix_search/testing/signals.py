@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from automix_search.signals import Memory, Signals
-from automix_search.signals.signals import Source
+from automix_search.signals import Attention, Memory, Signals
+from automix_search.signals.signals import Onlooker, Source
 
 
 class GivenSignals(Signals):
@@ -18,7 +20,7 @@ class GivenSignals(Signals):
         classes: Number of classes of the drawn labels and logits.
         grid: Patches down and across, for drawn attention, features and class maps.
         given: Maps by the name of the method that gives them: `saliency`, `attention`, `features`,
-            `class_maps`, `logits`, `labels`.
+            `class_maps`, `logits`, `labels`; `groups`: the token that each patch went into where patches merge.
     """
 
     def __init__(
@@ -39,8 +41,13 @@ class GivenSignals(Signals):
     def saliency(self) -> Tensor:
         return self._given("saliency", self._drawn(*self.images.shape[-2:]).abs())
 
-    def attention(self) -> Tensor:
+    def attention(self, onlooker: Onlooker = "head") -> Tensor:
         return self._given("attention", self._drawn(*self.grid).flatten(1).softmax(1).view(-1, *self.grid))
+
+    def merged_attention(self, merged: float, depth: float) -> tuple[Tensor, Tensor]:
+        scores = self.attention()
+        apart = torch.arange(scores[0].numel()).view(scores[0].shape).expand(scores.shape)
+        return scores, self._given("groups", apart)
 
     def features(self, source: Source = "model") -> Tensor:
         return self._given("features", self._drawn(6, *self.grid))
@@ -63,3 +70,31 @@ class GivenSignals(Signals):
         length = int(torch.tensor(shape).prod())
         weight = torch.randn(pooled.shape[1], length, generator=Generator().manual_seed(length))
         return (pooled @ weight).view(-1, *shape)
+
+
+def given_attention(
+    maps: Sequence[Tensor], grid: tuple[int, int], prefix: int = 0, class_token: bool | None = None
+) -> Attention:
+    """Attention whose blocks look as a test writes down.
+
+    Args:
+        maps: For each block `N x T x T`; rows sum to 1.
+        grid: Patches down and across.
+        prefix: Tokens before the patches.
+        class_token: Whether the first token is one that the head reads.
+    """
+    attention = Attention([_OneHead() for _ in maps], grid, prefix, class_token)
+    for block, rows in enumerate(maps):
+        keys = torch.eye(rows.shape[1]).expand_as(rows)
+        attention.watch(block, torch.cat((rows.clamp(min=1e-30).log(), keys, keys), dim=2))
+    return attention
+
+
+class _OneHead(nn.Module):
+    """An attention module of one head whose queries are the scores: its keys are the unit vectors."""
+
+    num_heads, scale = 1, 1.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q_norm = self.k_norm = nn.Identity()
