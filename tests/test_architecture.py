@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = (
     *("errors", "documents", "ranges", "families", "randomness", "schema_walk", "validation"),
-    *("schedules", "signals", "user_code"),
+    *("schedules", "user_code", "signals"),
     *("mixing", "transforms", "losses", "learned"),
     *("policy", "spaces", "data", "models", "metrics", "training", "evidence"),
     *("compute", "tuning", "report", "presets", "testing", "launch", "api", "cli"),

@@ -13,11 +13,20 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from automix_search.families import Family, Spec, kind_of
-from automix_search.losses import LOSSES
-from automix_search.mixing import LABEL_RULES, MIXERS, PARTNERS, Switch
+from automix_search.losses import LOSSES, AbstractLoss
+from automix_search.mixing import (
+    LABEL_RULES,
+    MIXERS,
+    PARTNERS,
+    AbstractLabelRule,
+    AbstractMixer,
+    AbstractPartner,
+    Switch,
+)
 from automix_search.ranges import Choice, Range, declared_range
 from automix_search.schedules import SCHEDULES
 from automix_search.schema_walk import Position, position_of
+from automix_search.signals import extra_passes
 from automix_search.transforms import BATCH_TRANSFORMS, LOAD_TRANSFORMS
 from automix_search.validation import dump
 
@@ -48,6 +57,8 @@ class Entry:
     kind: str
     summary: str
     reference: str
+    needs: tuple[str, ...]
+    cost: str
     fields: tuple[FieldEntry, ...]
 
 
@@ -59,8 +70,36 @@ def catalogue() -> list[Entry]:
 def describe_member(family: Family, member: type[Spec]) -> Entry:
     """What the class of a method says of it."""
     summary, reference = read_docstring(member)
-    fields = (_describe_field(name, item) for name, item in member.model_fields.items() if name != "kind")
-    return Entry(family.noun, kind_of(member), summary, reference, tuple(fields))
+    fields = [_describe_field(name, item) for name, item in member.model_fields.items() if name != "kind"]
+    fields.sort(key=lambda field: field.name == "field_schedules")
+    needs, cost = describe_needs(member)
+    return Entry(family.noun, kind_of(member), summary, reference, needs, cost, tuple(fields))
+
+
+def describe_needs(member: type[Spec]) -> tuple[tuple[str, ...], str]:
+    """What a method looks at beside pixels and labels, and the passes that this adds to a training step.
+
+    With the defaults of its fields. Both are empty for what has no defaults, and for what looks at nothing.
+    """
+    if any(field.is_required() for field in member.model_fields.values()):
+        return (), ""
+    spec = member()
+    wanted = (
+        spec.needs()
+        if isinstance(spec, AbstractMixer | AbstractPartner | AbstractLabelRule | AbstractLoss)
+        else ()
+    )
+    forward, backward = extra_passes(wanted)
+    if isinstance(spec, AbstractLoss):
+        more = spec.extra_passes()
+        forward, backward = forward + more[0], backward + more[1]
+    return tuple(sorted(need.value for need in wanted)), describe_passes(forward, backward)
+
+
+def describe_passes(forward: int, backward: int) -> str:
+    """Passes beside the one forward and backward of a plain step: `+2 forward, +1 backward`."""
+    both = {"forward": forward, "backward": backward}
+    return ", ".join(f"+{count} {name}" for name, count in both.items() if count)
 
 
 def read_docstring(member: type) -> tuple[str, str]:
@@ -97,7 +136,7 @@ def describe_type(position: Position) -> str:
     if annotation is type(None):
         return "null"
     if origin in (dict, Mapping):
-        return "mapping"
+        return f"mapping of {describe_type(position_of(get_args(annotation)[1]))}s"
     return str(getattr(annotation, "__name__", annotation)).lower()
 
 

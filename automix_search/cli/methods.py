@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 def methods(
     name: Annotated[str | None, typer.Argument(help="One method, to see its fields.")] = None,
     as_json: AsJson = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the page of all methods.")] = False,
 ) -> None:
     """List what a policy can be made of, or the fields of one method: default, search range, limits, source.
+
+    Beside each method stand the passes through a model that it adds to a plain training step.
 
     Example: automix-search methods cutmix
     """
     from automix_search.cli.catalogue import catalogue
+    from automix_search.cli.methods_page import page
     from automix_search.errors import InputError, unknown_name
 
     entries = catalogue()
@@ -31,7 +35,11 @@ def methods(
     if name is not None and name not in known:
         raise InputError(unknown_name("method", name, known))
     chosen = [entry for entry in entries if name in (None, entry.kind)]
-    if as_json:
+    if as_json and as_markdown:
+        raise InputError("--json and --markdown cannot both be given")
+    if as_markdown:
+        typer.echo(page(chosen), nl=False)
+    elif as_json:
         print_json([asdict(entry) for entry in chosen])
     elif name is None:
         _print_list(chosen)
@@ -45,14 +53,15 @@ def _print_list(entries: Sequence[Entry]) -> None:
 
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True, style="bold")
+    table.add_column(no_wrap=True, style="dim")
     table.add_column()
     family = ""
     for entry in entries:
         if entry.family != family:
             family = entry.family
             table.add_section()
-            table.add_row(f"[underline]{family}[/]", "")
-        table.add_row(f"  {entry.kind}", entry.summary)
+            table.add_row(f"[underline]{family}[/]", "", "")
+        table.add_row(f"  {entry.kind}", entry.cost, entry.summary)
     console().print(table)
 
 
@@ -65,6 +74,8 @@ def _print_entry(entry: Entry) -> None:
     out.print(Text(entry.summary))
     if entry.reference:
         out.print(Text(f"Source: {entry.reference}"))
+    if entry.needs:
+        out.print(Text(f"Looks at: {', '.join(entry.needs)}; adds to a step: {entry.cost or 'no pass'}"))
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     for item in entry.fields:

@@ -1,6 +1,12 @@
 """Mixing methods and label rules: torch only, no Ray, no Optuna, no files."""
 
-from automix_search.mixing.base import AbstractBlendMixer, AbstractBoxMixer, AbstractMaskMixer, AbstractMixer
+from automix_search.mixing.base import (
+    AbstractBlendMixer,
+    AbstractBoxMixer,
+    AbstractMaskMixer,
+    AbstractMixer,
+    AbstractPlacedMixer,
+)
 from automix_search.mixing.batch import MixedBatch, Pairs
 from automix_search.mixing.labels import LABEL_RULES, AbstractLabelRule
 from automix_search.mixing.methods import MIXERS
@@ -17,6 +23,7 @@ __all__ = [
     "AbstractMaskMixer",
     "AbstractMixer",
     "AbstractPartner",
+    "AbstractPlacedMixer",
     "Mix",
     "MixedBatch",
     "Pairs",

@@ -65,12 +65,29 @@ def pair_weights(share: Share, count: int, like: Tensor) -> Float[Tensor, "N 2"]
     return weights.to(like.device, torch.float32, non_blocking=True).expand(count, 2)
 
 
-class AbstractBlendMixer(AbstractMixer):
+class AbstractPlacedMixer(AbstractMixer):
+    """Mixes every pixel of the own sample with the same pixel of the partner.
+
+    A switch that decides for each sample then blends all of them in one go.
+    """
+
+    @abstractmethod
+    def placed(self, pairs: Pairs, draws: int, random: Randomness) -> tuple[Share, Mask | None]:
+        """The own share of each draw, and the mask that it is the mean of, where there is one.
+
+        With these alone `mix` must give the items that it gives.
+        """
+
+
+class AbstractBlendMixer(AbstractPlacedMixer):
     """Mixes by a share: every place of an item has the same part of its own sample."""
 
     @abstractmethod
     def share(self, draws: int, like: Tensor, random: Randomness) -> Share:
         """Part of the own sample in each item, in [0, 1]."""
+
+    def placed(self, pairs: Pairs, draws: int, random: Randomness) -> tuple[Share, Mask | None]:
+        return self.share(draws, pairs.images, random), None
 
     def mix(self, pairs: Pairs, draws: int, random: Randomness) -> MixedBatch:
         images = pairs.images
@@ -83,7 +100,7 @@ class AbstractBlendMixer(AbstractMixer):
         return MixedBatch(inputs, pairs.sources(), pair_weights(share, pairs.count, images))
 
 
-class AbstractMaskMixer(AbstractMixer):
+class AbstractMaskMixer(AbstractPlacedMixer):
     """Mixes by a mask over the places of an item; the label share is the mean of that mask."""
 
     @abstractmethod
@@ -92,6 +109,10 @@ class AbstractMaskMixer(AbstractMixer):
 
         Where the draws are made, a mask may stay: it is moved to the images.
         """
+
+    def placed(self, pairs: Pairs, draws: int, random: Randomness) -> tuple[Share, Mask | None]:
+        mask = self.mask(pairs, draws, random)
+        return mask.mean(dim=(1, 2, 3), dtype=torch.float32), mask
 
     def mix(self, pairs: Pairs, draws: int, random: Randomness) -> MixedBatch:
         return mixed_by_mask(pairs, self.mask(pairs, draws, random))

@@ -47,6 +47,10 @@ class Pairs:
         """Number of pairs, N."""
         return len(self.partner)
 
+    def own_positions(self) -> Int64[Tensor, "N"]:
+        """Positions of the own samples in the pool."""
+        return torch.arange(self.count, device=self.partner.device) if self.own is None else self.own
+
     def own_images(self) -> Tensor:
         """Own samples, `N x C x *spatial`; may be the pool itself, so never written to."""
         return self.images if self.own is None else _picked(self.images, self.own)
@@ -65,8 +69,7 @@ class Pairs:
 
     def sources(self) -> Int64[Tensor, "N 2"]:
         """Own and partner positions side by side."""
-        own = torch.arange(self.count, device=self.partner.device) if self.own is None else self.own
-        return torch.stack((own, self.partner), dim=1)
+        return torch.stack((self.own_positions(), self.partner), dim=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
+import torch
 from pydantic import BeforeValidator, Field, field_validator
 from torch import Tensor
 
 from automix_search.families import Spec
-from automix_search.mixing.base import AbstractMixer
+from automix_search.mixing.base import AbstractMixer, AbstractPlacedMixer
 from automix_search.mixing.batch import MixedBatch, Pairs
 from automix_search.mixing.labels import LabelRule, ShareLabels
 from automix_search.mixing.methods import Mixer
@@ -110,13 +111,36 @@ class Switch(Spec):
         images = signals.images
         partner = self.partner.partner(signals, random)
         choices = random.choice(chances, len(images))
-        parts = []
+        parts: list[tuple[AbstractMixer, Pairs]] = []
         for number, method in enumerate(methods):
             own = (choices == number).nonzero()[:, 0].to(images.device, non_blocking=True)
-            if len(own):
-                pairs = Pairs(images, partner[own], own, signals)
-                parts.append((own, method.mix(pairs, len(own), random)))
-        return MixedBatch.joined(images, parts)
+            if len(own) and not isinstance(method, NoMix):
+                parts.append((method, Pairs(images, partner[own], own, signals)))
+        placed = [(method, pairs) for method, pairs in parts if isinstance(method, AbstractPlacedMixer)]
+        if len(placed) == len(parts):
+            return _blended(images, partner, placed, random)
+        mixed = [(pairs.own_positions(), method.mix(pairs, pairs.count, random)) for method, pairs in parts]
+        return MixedBatch.joined(images, mixed)
+
+
+def _blended(
+    images: Tensor, partner: Tensor, parts: Sequence[tuple[AbstractPlacedMixer, Pairs]], random: Randomness
+) -> MixedBatch:
+    """Each sample blended with its partner as its own method says, all in one go; the others stay."""
+    count, spatial = len(images), images.shape[2:]
+    placed = [(pairs.own_positions(), *method.placed(pairs, pairs.count, random)) for method, pairs in parts]
+    masked = any(mask is not None for _, _, mask in placed)
+    own_share = torch.ones(count, device=images.device)
+    shape = spatial if masked else [1] * len(spatial)
+    rows = torch.ones(count, 1, *shape, device=images.device)
+    for own, share, mask in placed:
+        own_share.index_copy_(0, own, share.to(images.device, non_blocking=True))
+        constant = share.view(-1, 1, *[1] * len(spatial)) if mask is None else mask
+        rows.index_copy_(0, own, constant.to(images.device, non_blocking=True).expand(-1, -1, *shape))
+    pairs = Pairs(images, partner)
+    inputs = pairs.partner_images().lerp_(images, rows.to(images.dtype))
+    weights = torch.stack((own_share, 1 - own_share), dim=1)
+    return MixedBatch(inputs, pairs.sources(), weights, rows if masked else None)
 
 
 def _choose(chances: list[float], random: Randomness) -> int:

@@ -16,7 +16,7 @@ import torch
 from torch import Generator, Tensor
 
 from automix_search.families import Spec, kind_of
-from automix_search.mixing import AbstractMixer, MixedBatch, Pairs, Switch
+from automix_search.mixing import AbstractMixer, AbstractPlacedMixer, MixedBatch, Pairs, Switch
 from automix_search.policy import Policy
 from automix_search.randomness import Randomness
 from automix_search.ranges import Choice, Range, declared_range
@@ -136,6 +136,19 @@ class MixerContract:
         torch.testing.assert_close(
             batch.inputs.float(), wanted, atol=2 * TOLERANCE[dtype], rtol=TOLERANCE[dtype]
         )
+
+    @draws
+    def test_blending_in_place_gives_the_same(self, per: str) -> None:
+        if not isinstance(self.mixer, AbstractPlacedMixer):
+            pytest.skip("this method does more than blend pixel by pixel")
+        pairs = Pairs(pictures((6, 3, 12, 17)), cycle(6), seen=GivenSignals(pictures((6, 3, 12, 17))))
+        draws, random = 1 if per == "batch" else 6, Randomness(Generator().manual_seed(3))
+        share, mask = self.mixer.placed(pairs, draws, random)
+        batch = mixed(self.mixer, pairs, per, seed=3)
+        rows = share.view(-1, 1, 1, 1) if mask is None else mask
+        wanted = rows * pairs.own_images() + (1 - rows) * pairs.partner_images()
+        torch.testing.assert_close(batch.inputs, wanted)
+        torch.testing.assert_close(batch.weights[:, 0], share.expand(6))
 
     @draws
     def test_a_sample_with_itself_stays(self, per: str) -> None:

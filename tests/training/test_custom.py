@@ -67,7 +67,7 @@ def test_loads_from_a_file(file: Path) -> None:
 
 def test_loads_from_an_installed_package() -> None:
     base = AbstractMixer
-    assert load_class("automix_search.mixing.cutmix:CutMix", base).__name__ == "CutMix"
+    assert load_class("automix_search.mixing.pixels.cutmix:CutMix", base).__name__ == "CutMix"
 
 
 def test_a_changed_file_is_read_again(file: Path) -> None:
