@@ -136,13 +136,12 @@ def fields_at(model: type[Spec], tree: Tree, place: Place, methods: Sequence[typ
 
     Where the user wrote something shorter, these are all the names that the shorter thing takes.
     """
+    own = {name for spec in specs_at(model, tree, place, methods) for name in spec.model_fields}
+    if _stands(tree, place):
+        return own
     depth = _written(tree, place)
-    ways = [
-        spec for end in range(depth, len(place) + 1) for spec in specs_at(model, tree, place[:end], methods)
-    ]
-    names = {name for spec in ways for name in spec.model_fields}
-    if depth == len(place):
-        return names
+    ways = [spec for end in range(depth, len(place)) for spec in specs_at(model, tree, place[:end], methods)]
+    names = own | {name for spec in ways for name in spec.model_fields}
     taken = {
         name
         for position, value in _places(model, tree, place[:depth], methods)
@@ -151,6 +150,13 @@ def fields_at(model: type[Spec], tree: Tree, place: Place, methods: Sequence[typ
         if name in children(position, {**value, name: None}, methods)
     }
     return taken | {"kind"}
+
+
+def _stands(tree: Tree, place: Place) -> bool:
+    """Whether a place is in the tree as it was written, perhaps with parts of its path left out."""
+    depth = _written(tree, place)
+    shorter = ((*place[:depth], *place[start:]) for start in range(depth, len(place)))
+    return depth == len(place) or any(_written(tree, path) == len(path) for path in shorter)
 
 
 def _written(tree: Tree, place: Place) -> int:

@@ -6,9 +6,13 @@ import pickle
 from typing import Annotated, Literal
 
 import pytest
+import torch
 from pydantic import Field, ValidationError, model_validator
+from torch import Generator
 
+from automix_search.cli.catalogue import describe_member
 from automix_search.families import Family, Spec
+from automix_search.randomness import Randomness
 from automix_search.ranges import Range
 from automix_search.schedules import (
     AbstractRamp,
@@ -21,6 +25,8 @@ from automix_search.schedules import (
     Steps,
     Until,
 )
+from automix_search.transforms import BATCH_TRANSFORMS
+from automix_search.transforms.affine import Affine
 from automix_search.validation import dump
 
 
@@ -183,3 +189,18 @@ def test_read_back_copied_and_pickled_it_is_the_same(schedules: dict[str, Abstra
 def test_specs_with_schedules_tell_each_other_apart() -> None:
     one, other = (Shaky(field_schedules={"count": Ramp(high=high)}) for high in (0.5, 1.0))
     assert len({one, other, Shaky(), Shaky(), Shaky(strength=0.7)}) == 4
+
+
+def test_a_transform_takes_the_values_that_hold_at_the_time() -> None:
+    images = torch.rand((6, 3, 9, 14), generator=Generator().manual_seed(1))
+    late = Affine(degrees=40.0, field_schedules={"degrees": From(start=0.5)})
+    for progress, degrees in ((0.3, 0.0), (0.7, 40.0)):
+        wanted = Affine(degrees=degrees)(images, progress, Randomness(Generator().manual_seed(2)))
+        got = late(images, progress, Randomness(Generator().manual_seed(2)))
+        assert torch.equal(got, wanted)
+
+
+def test_the_catalogue_tells_of_schedules_last() -> None:
+    entry = describe_member(BATCH_TRANSFORMS, Affine)
+    assert entry.fields[-1].name == "field_schedules"
+    assert (entry.fields[-1].type, entry.fields[-1].default) == ("mapping of schedules", {})

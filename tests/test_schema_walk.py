@@ -108,8 +108,14 @@ def test_fields_that_may_stand_where_the_user_wrote_something_shorter():
     method = ("mix", "options", 0, "method")
     short = {"mix": {"kind": "cutmix"}}
     whole = {"mix": {"kind": "switch", "options": [{"method": {"kind": "cutmix"}}]}}
-    assert fields_at(Policy, whole, method) == {"kind", "alpha"}
-    assert fields_at(Policy, short, method) == {"kind", "alpha", *SHARED}
+    assert fields_at(Policy, whole, method) == set(CutMix.model_fields)
+    assert fields_at(Policy, short, method) == {*CutMix.model_fields, *SHARED}
+
+
+def test_fields_that_may_stand_inside_of_what_was_written_shorter():
+    place = ("mix", "options", 0, "method", "field_schedules", "alpha")
+    short = {"mix": {"kind": "cutmix", "field_schedules": {"alpha": {"kind": "until"}}}}
+    assert fields_at(Policy, short, place) == {"kind", "stop"}
 
 
 def test_specs_at_a_place_of_an_expanded_tree():

@@ -5,8 +5,12 @@ import pytest
 from automix_search.documents import Document, parse_yaml
 from automix_search.errors import InputError
 from automix_search.mixing.pixels.cutmix import CutMix
+from automix_search.mixing.switch import SHARED
 from automix_search.policy import Policy
 from automix_search.validation import check_format, describe, dump, validate
+
+KNOWN = sorted({*CutMix.model_fields, *SHARED})
+"""What may stand beside a bare `kind: cutmix`."""
 
 
 def refusal(text):
@@ -25,9 +29,12 @@ def refusal(text):
         ),
         (
             "mix:\n  kind: cutmix\n  alhpa: 1",
-            "my.yaml:3 mix.alhpa: unknown field `alhpa`; did you mean `alpha`? known: alpha, kind",
+            f"my.yaml:3 mix.alhpa: unknown field `alhpa`; did you mean `alpha`? known: {', '.join(KNOWN)}",
         ),
-        ("mix: {kind: cutmix, zzz: 1}", "my.yaml:1 mix.zzz: unknown field `zzz`; known: alpha, kind"),
+        (
+            "mix: {kind: cutmix, zzz: 1}",
+            f"my.yaml:1 mix.zzz: unknown field `zzz`; known: {', '.join(KNOWN)}",
+        ),
         (
             "mix: {kind: cutmix,\n  alpha: -2}",
             "my.yaml:2 mix.alpha: must be greater than or equal to 0, but got -2",
@@ -68,7 +75,7 @@ def refusal(text):
         (
             "mix: {kind: mixup, probabilty: 0.5}",
             "my.yaml:1 mix.probabilty: unknown field `probabilty`; did you mean `probability`? "
-            "known: alpha, kind, label, partner, per, probability, schedule",
+            "known: alpha, field_schedules, kind, label, partner, per, probability, schedule",
         ),
         ("transform: 3", "my.yaml:1 transform: must be a mapping, but got 3"),
         ("mix: [cutmix]", "my.yaml:1 mix: must be a mapping, but got a list of 1"),
@@ -125,7 +132,10 @@ def test_a_file_of_this_format_is_let_through():
 def test_a_dump_writes_every_effective_value_with_kind_first():
     tree = dump(Policy.model_validate({"mix": {"alpha": 0.5, "kind": "cutmix"}}))
     assert tree["mix"]["probability"] == 1.0
-    assert tree["mix"]["options"] == [{"weight": 1.0, "method": {"kind": "cutmix", "alpha": 0.5}}]
+    (option,) = tree["mix"]["options"]
+    assert option["weight"] == 1.0
+    assert set(option["method"]) == set(CutMix.model_fields) - {"field_schedules"}
+    assert list(option["method"].items())[:2] == [("kind", "cutmix"), ("alpha", 0.5)]
     assert next(iter(tree["mix"])) == next(iter(tree["loss"])) == "kind"
 
 

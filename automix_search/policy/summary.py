@@ -30,10 +30,12 @@ def _mix(mix: Switch) -> str:
 
 
 def _call(spec: Spec, skip: tuple[str, ...] = ()) -> str:
+    schedules = getattr(spec, "field_schedules", {})
     fields = [
-        f"{name}={_short(value)}"
+        f"{name}={_short(value)}{_when(schedules.get(name))}"
         for name, value in spec
-        if name not in ("kind", *skip) and value != type(spec).model_fields[name].default
+        if name not in ("kind", "field_schedules", *skip)
+        and (name in schedules or value != type(spec).model_fields[name].default)
     ]
     return kind_of(type(spec)) + (f"({', '.join(fields)})" if fields else "")
 

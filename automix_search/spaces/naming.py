@@ -93,6 +93,8 @@ def _label(tree: Tree) -> str | None:
         return None if tree is None else str(tree)
     if is_hole(tree):
         return "range" if "range" in tree else "choice"
+    if not tree:
+        return "nothing"
     if isinstance(tree.get("kind"), str):
         return str(tree["kind"])
     kinds = [value["kind"] for value in tree.values() if isinstance(value, Mapping) and "kind" in value]
