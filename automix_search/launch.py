@@ -171,6 +171,7 @@ def resolve(
     if space is None:
         space_document = _named(config, "space")
         check_format(space_document, "space")
+        trainer = _aimed(trainer, space_document)
         space = read_space(space_document, base=trainer.transform, settings=trainer.settings, methods=own)
     plan = SearchPlan(
         space=space,
@@ -190,6 +191,18 @@ def resolve(
     )
     origins = {"space": space_document.source, "trainer": trainer_source, "cluster": profile_document.source}
     return Launch(_written_out(config, plan, profile), plan, profile, origins)
+
+
+def _aimed(trainer: AbstractTrainer, space: Document) -> AbstractTrainer:
+    """The trainer with the objective that a space names under `trainer:`; it holds for the whole search."""
+    own = space.tree.get("trainer")
+    wanted = own.get("objective") if isinstance(own, Mapping) else None
+    if wanted is None or trainer.settings is None:
+        return trainer
+    settings = Document(
+        {**dump(trainer.settings), "objective": wanted}, space.source, space.lines, ("trainer",)
+    )
+    return trainer.with_settings(validate(type(trainer.settings), settings))
 
 
 def _trainer(config: LaunchConfig) -> tuple[AbstractTrainer, str]:

@@ -182,6 +182,10 @@ class ClassificationTrainer(AbstractTrainer):
             raise InputError(
                 "a space cannot change `trainer.data`: all trials of a search share one data set"
             )
+        if self.metric is not None and settings.objective != self.recipe.objective:
+            raise InputError(
+                "a space cannot change `trainer.objective` where the program gives the metric itself"
+            )
         return type(self)(settings, self.splits, model=self.model, metric=self.metric)
 
     def describe(self) -> dict[str, Any]:
