@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from automix_search.families import Spec
 from automix_search.losses.step import Step
 from automix_search.ranges import Range
-from automix_search.signals import Need
+from automix_search.signals import Need, extra_passes
 
 
 class AbstractLoss(Spec):
@@ -40,8 +40,11 @@ class AbstractLoss(Spec):
         return frozenset({Need.MODEL})
 
     def extra_passes(self) -> tuple[int, int]:
-        """Forward and backward passes over a batch that the loss adds to a training step."""
-        return 0, 0
+        """Forward and backward passes over a batch that the loss adds to a training step.
+
+        Looks at the clean images and passes of the teacher are counted; what a mixing method looks at is not.
+        """
+        return extra_passes(self.needs())
 
     def heads(self, features: int, num_classes: int) -> nn.Module:
         """Fresh layers of the loss's own.

@@ -16,7 +16,7 @@ from torch import Generator, Tensor, nn
 from automix_search.errors import InputError
 from automix_search.families import kind_of
 from automix_search.losses import AbstractLoss, Step
-from automix_search.mixing import MixedBatch, Switch
+from automix_search.mixing import AbstractPartner, MixedBatch, Switch
 from automix_search.randomness import Randomness
 from automix_search.signals import (
     Memory,
@@ -27,6 +27,7 @@ from automix_search.signals import (
     check_needs,
     classifier,
     no_teacher,
+    other_classes,
 )
 from automix_search.transforms import AbstractBatchTransform
 
@@ -124,7 +125,7 @@ class Augmenter:
         self.input = input
         self._stored = stored
         self.needs = mix.needs() | criterion.needs()
-        self.teacher = _checked_teacher(teacher, self.needs)
+        self.teacher = _checked_teacher(teacher, self.needs, num_classes)
         self.heads = _heads(criterion, model, num_classes)
         if model is not None:
             check_needs(self.needs, model)
@@ -178,10 +179,14 @@ class Augmenter:
         """
         images, labels, scale = self._seen(x, y, progress)
         signals = ModelSignals(model, images, labels, scale, self.teacher, self._memory)
-        remix = partial(self.switch.mix, signals.images, progress, self._random, signals)
-        view = partial(self._view, x, progress)
-        step = Step(signals, remix(), self.switch.label, remix, view, self.heads, self.needs)
+        mix, view = partial(self._mix, progress), partial(self._view, x, progress)
+        step = Step(signals, mix(signals, None), self.switch.label, mix, view, self.heads, self.needs)
         return self.criterion(step)
+
+    def _mix(self, progress: float, signals: Signals, partner: AbstractPartner | None) -> MixedBatch:
+        """Images mixed by the switch, with another partner rule than its own if there is one."""
+        switch = self.switch if partner is None else self.switch.model_copy(update={"partner": partner})
+        return switch.mix(signals.images, progress, self._random, signals)
 
     def _seen(self, x: Tensor, y: Tensor, progress: float) -> tuple[Tensor, Tensor, Scale | None]:
         """Images as the model is to see them before they are mixed, their soft targets, and their scale."""
@@ -278,11 +283,17 @@ class Augmenter:
             self.heads.load_state_dict(state["heads"])
 
 
-def _checked_teacher(teacher: nn.Module | None, needs: Collection[Need]) -> nn.Module | None:
+def _checked_teacher(
+    teacher: nn.Module | None, needs: Collection[Need], num_classes: int
+) -> nn.Module | None:
     """The teacher, in evaluation mode and not to be trained."""
-    if teacher is None and Need.TEACHER in needs:
-        raise no_teacher()
-    return None if teacher is None else teacher.eval().requires_grad_(False)
+    if teacher is None:
+        if Need.TEACHER in needs:
+            raise no_teacher()
+        return None
+    if Need.TEACHER_PREDICTIONS in needs and (found := classifier(teacher).out_features) != num_classes:
+        raise other_classes(found, num_classes)
+    return teacher.eval().requires_grad_(False)
 
 
 def _heads(criterion: AbstractLoss, model: nn.Module | None, num_classes: int) -> nn.Module | None:

@@ -11,6 +11,7 @@ from automix_search.families import Spec
 from automix_search.losses import Loss, SoftCrossEntropy
 from automix_search.mixing import Mix, Switch
 from automix_search.policy.augmenter import Augmenter, ImageSpec
+from automix_search.signals import Need
 from automix_search.transforms import BatchTransform, LoadTransform
 
 FORMAT: Literal["automix-search/policy/1"] = "automix-search/policy/1"
@@ -65,6 +66,10 @@ class Policy(Spec):
     learned: None = Field(None, description="Policies with weights of their own; none in this version.")
     loss: Loss = SoftCrossEntropy()
     provenance: Provenance | None = None
+
+    def needs(self) -> frozenset[Need]:
+        """What the policy looks at beside images and labels."""
+        return self.mix.needs() | self.loss.needs()
 
     def build(
         self,

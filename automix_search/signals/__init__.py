@@ -6,7 +6,7 @@ from automix_search.signals.forward import HiddenMix, Outcome, run
 from automix_search.signals.layers import classifier
 from automix_search.signals.needs import Need, extra_passes
 from automix_search.signals.of_model import ModelSignals
-from automix_search.signals.signals import Memory, Scale, Signals, no_teacher
+from automix_search.signals.signals import Memory, Scale, Signals, no_teacher, other_classes
 
 __all__ = [
     "Attention",
@@ -21,5 +21,6 @@ __all__ = [
     "classifier",
     "extra_passes",
     "no_teacher",
+    "other_classes",
     "run",
 ]

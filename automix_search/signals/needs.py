@@ -21,6 +21,8 @@ class Need(StrEnum):
     """The model's logits of the clean images."""
     TEACHER = "teacher"
     """A trained model that is given beside the model."""
+    TEACHER_PREDICTIONS = "predictions of a teacher"
+    """A teacher that knows the classes of the task."""
     LAYERS = "layers"
     """A look into the model's layers while it runs on the mixed batch."""
     MIXED_ATTENTION = "attention to the mix"

@@ -18,7 +18,7 @@ from automix_search.errors import InputError
 from automix_search.signals.attention import Attention, attention_blocks, no_attention, watched_attention
 from automix_search.signals.layers import classifier, stages, watched_map
 from automix_search.signals.merging import merged_attention
-from automix_search.signals.signals import Memory, Onlooker, Scale, Signals, Source, no_teacher
+from automix_search.signals.signals import Memory, Onlooker, Scale, Signals, Source, no_teacher, other_classes
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ class ModelSignals(Signals):
 
     def class_maps(self, source: Source = "model") -> Float[Tensor, "P h w"]:
         weight = classifier(self._model(source)).weight.detach().float()
+        if len(weight) != self.labels().shape[1]:
+            raise other_classes(len(weight), self.labels().shape[1])
         features = self._look(source).features
         if weight.shape[1] != features.shape[1]:
             raise InputError(
@@ -97,7 +99,28 @@ class ModelSignals(Signals):
         return torch.einsum("nfhw,nf->nhw", features, self.labels() @ weight)
 
     def logits(self, source: Source = "model") -> Float[Tensor, "P K"]:
-        return self._look(source).logits
+        logits = self._look(source).logits
+        return logits if source == "model" else self._of_the_task(logits)
+
+    @torch.no_grad()
+    def teach(self, images: Shaped[Tensor, "N C H W"]) -> Float[Tensor, "N K"]:
+        """The teacher's logits of any images, without a graph.
+
+        Raises:
+            InputError: There is no teacher, or it has other classes.
+        """
+        logits: Tensor = self._model("teacher")(images)
+        return self._of_the_task(logits.float())
+
+    def with_images(self, images: Shaped[Tensor, "Q C H W"], labels: Float[Tensor, "Q K"]) -> ModelSignals:
+        """What the same model and teacher say of other images, with the same memory."""
+        return ModelSignals(self.model, images, labels, self._scale, self.teacher, self.memory)
+
+    def _of_the_task(self, logits: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
+        """The teacher's logits, if it has the classes of the labels."""
+        if logits.shape[1] != self.labels().shape[1]:
+            raise other_classes(logits.shape[1], self.labels().shape[1])
+        return logits
 
     def stages(self) -> tuple[str, ...]:
         return stages(self.model)

@@ -138,6 +138,13 @@ class Signals:
         )
 
 
+def other_classes(found: int, wanted: int) -> InputError:
+    """What to say where a policy needs a teacher's predictions and it has other classes."""
+    return InputError(
+        f"this policy needs a teacher's predictions of the task's {wanted} classes, but the teacher has {found} classes"
+    )
+
+
 def no_teacher() -> InputError:
     """What to say where a policy needs a teacher and none was given."""
     return InputError(

@@ -1,0 +1,64 @@
+"""The losses of SMMix. Axes: N items, F features, h x w places of the last feature map, K classes."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from automix_search.losses.base import AbstractLoss
+from automix_search.losses.consistency import divergence
+from automix_search.losses.heads import map_of, region_means, through
+from automix_search.losses.mixture import mixture, place_shares
+from automix_search.losses.step import Step
+from automix_search.ranges import Range
+from automix_search.signals import Need
+
+
+class SMMixLoss(AbstractLoss):
+    """Soft cross-entropy; each region of a mixed image is to show its own class; and predictions are to be consistent.
+
+    The region of each source, averaged over the last feature map, is classified by a layer of the loss's own. The
+    whole image is to be predicted as the mixture of what the clean images are predicted as. Images mixed everywhere
+    alike (mixup), or of more than two, have neither term. The authors smooth labels by 0.1.
+
+    Reference: Chen et al., SMMix: Self-Motivated Image Mixing for Vision Transformers, ICCV 2023,
+    https://arxiv.org/abs/2212.12977.
+    """
+
+    has_heads: ClassVar[bool] = True
+
+    kind: Literal["smmix"] = "smmix"
+    fine: Annotated[float, Range(0.1, 3.0, log=True)] = Field(
+        1.0, ge=0, description="Weight of the regions' classification."
+    )
+    consistency: Annotated[float, Range(0.1, 3.0, log=True)] = Field(
+        1.0, ge=0, description="Weight of the consistency with the clean images."
+    )
+
+    def needs(self) -> frozenset[Need]:
+        return frozenset({Need.MODEL, Need.PREDICTIONS, Need.MIXED_FEATURES})
+
+    def heads(self, features: int, num_classes: int) -> nn.Module:
+        return nn.Linear(features, num_classes)
+
+    def __call__(self, step: Step) -> Float[Tensor, ""]:
+        logits = step.outcome.logits.float()
+        loss = functional.cross_entropy(logits, step.targets)
+        mask = step.batch.mask
+        if mask is None or step.batch.sources.shape[1] != 2:
+            return loss
+        expected = mixture(step.batch, step.signals.logits())
+        return loss + self.fine * self._fine(step, mask) + self.consistency * divergence(expected, logits)
+
+    def _fine(self, step: Step, mask: Tensor) -> Float[Tensor, ""]:
+        """Mean over the items that have regions, of the mean over their two regions."""
+        features = map_of(step.outcome)
+        shares = place_shares(step.batch, (features.shape[2], features.shape[3]))
+        found = through(step.heads, region_means(features, shares)).log_softmax(2)
+        each = -(step.labels[step.batch.sources] * found).sum(2).mean(1)
+        apart = (mask.amax((1, 2, 3)) > mask.amin((1, 2, 3))).float()
+        return (apart * each).sum() / apart.sum().clamp(min=1)
