@@ -1,6 +1,6 @@
 """Token merging: like tokens of a vision transformer are joined from block to block while it runs.
 
-Axes: N images, P patches, n tokens that they have been merged into, h x w patches on their grid.
+Axes: N images, P patches, n tokens that they have been merged into.
 """
 
 from __future__ import annotations
@@ -16,13 +16,9 @@ from torch.nn import functional
 
 from automix_search.signals.attention import Attention, PatchAttention, attention_of, watched_attention
 
-Groups = Int64[Tensor, "N h w"]
-
 
 @torch.no_grad()
-def merged_attention(
-    model: nn.Module, images: Tensor, merged: float, depth: float
-) -> tuple[PatchAttention, Groups]:
+def merged_attention(model: nn.Module, images: Tensor, merged: float, depth: float) -> PatchAttention:
     """How much a block attends to each patch where like patches were merged before it.
 
     After each block, every other patch token may join the token that is most like it by the block's keys
@@ -37,7 +33,7 @@ def merged_attention(
         depth: Which block is looked at, as a part of the model's depth.
 
     Returns:
-        Attention to the token that each patch went into, and that token's number.
+        Attention to the token that each patch went into.
 
     Reference: Bolya et al., Token Merging: Your ViT But Faster, ICLR 2023, https://arxiv.org/abs/2210.09461.
     """
@@ -107,15 +103,14 @@ class Merging:
         self.sizes, self.sources = grown, places.gather(1, sources)
         return torch.cat((tokens[:, :prefix], mean), dim=1)
 
-    def scores(self, block: int) -> tuple[PatchAttention, Groups]:
-        """Attention of a block's readers to the token that each patch went into, and that token's number."""
+    def scores(self, block: int) -> PatchAttention:
+        """Attention of a block's readers to the token that each patch went into."""
         attention = self.attention
         rows = attention.rows(block, attention.readers)[:, :, attention.prefix :]
         sizes, sources = self._so_far(rows.transpose(1, 2))
         if not attention.class_token:
             rows = rows * (sizes / sizes.sum(1, keepdim=True))[:, :, None]
-        scores = rows.sum(1).gather(1, sources)
-        return scores.view(-1, *attention.grid), sources.view(-1, *attention.grid)
+        return rows.sum(1).gather(1, sources).view(-1, *attention.grid)
 
     def _so_far(self, patches: Float[Tensor, "N n width"]) -> tuple[Tensor, Tensor]:
         """Patches in each token and the token of each patch; before any merging, one for one."""

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -58,7 +58,7 @@ class ModelSignals(Signals):
         self.model, self.teacher = model, teacher
         self._looks: dict[Source, Look] = {}
         self._saliency: Tensor | None = None
-        self._merged: dict[tuple[float, float], tuple[Tensor, Tensor]] = {}
+        self._merged: dict[tuple[float, float], Tensor] = {}
 
     def saliency(self) -> Float[Tensor, "P H W"]:
         if self._saliency is None:
@@ -75,9 +75,7 @@ class ModelSignals(Signals):
             raise no_attention(self.model)
         return seen.to_patches() if onlooker == "head" else seen.between_patches()
 
-    def merged_attention(
-        self, merged: float, depth: float
-    ) -> tuple[Float[Tensor, "P h w"], Int64[Tensor, "P h w"]]:
+    def merged_attention(self, merged: float, depth: float) -> Float[Tensor, "P h w"]:
         if (merged, depth) not in self._merged:
             with undisturbed(self.model, self.images):
                 self._merged[merged, depth] = merged_attention(self.model, self.images.float(), merged, depth)

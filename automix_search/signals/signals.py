@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from automix_search.errors import InputError
@@ -96,9 +96,7 @@ class Signals:
         """
         raise self._without_model("attention")
 
-    def merged_attention(
-        self, merged: float, depth: float
-    ) -> tuple[Float[Tensor, "P h w"], Int64[Tensor, "P h w"]]:
+    def merged_attention(self, merged: float, depth: float) -> Float[Tensor, "P h w"]:
         """How much a block attends to each patch, where like patches were merged on the way to it.
 
         Args:
@@ -106,8 +104,7 @@ class Signals:
             depth: Which block is looked at, as a part of the model's depth.
 
         Returns:
-            Attention to the token that each patch went into, and the number of that token: patches of one
-            token have one value.
+            Attention to the token that each patch went into: patches of one token have one value.
         """
         raise self._without_model("attention")
 

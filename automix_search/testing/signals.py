@@ -20,7 +20,7 @@ class GivenSignals(Signals):
         classes: Number of classes of the drawn labels and logits.
         grid: Patches down and across, for drawn attention, features and class maps.
         given: Maps by the name of the method that gives them: `saliency`, `attention`, `features`,
-            `class_maps`, `logits`, `labels`; `groups`: the token that each patch went into where patches merge.
+            `merged_attention`, `class_maps`, `logits`, `labels`.
     """
 
     def __init__(
@@ -44,10 +44,8 @@ class GivenSignals(Signals):
     def attention(self, onlooker: Onlooker = "head") -> Tensor:
         return self._given("attention", self._drawn(*self.grid).flatten(1).softmax(1).view(-1, *self.grid))
 
-    def merged_attention(self, merged: float, depth: float) -> tuple[Tensor, Tensor]:
-        scores = self.attention()
-        apart = torch.arange(scores[0].numel()).view(scores[0].shape).expand(scores.shape)
-        return scores, self._given("groups", apart)
+    def merged_attention(self, merged: float, depth: float) -> Tensor:
+        return self._given("merged_attention", self.attention())
 
     def features(self, source: Source = "model") -> Tensor:
         return self._given("features", self._drawn(6, *self.grid))
