@@ -89,10 +89,23 @@ class Randomness:
         above = torch._standard_gamma(torch.full((count, parts), alpha + 1.0, device=device), generator)
         return above.log_().sub_(torch.empty_like(above).exponential_(alpha, generator=generator)).softmax(1)
 
+    def uniforms(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Numbers uniform in [0, 1) of `shape`, float32; on the host when the first axis is 1."""
+        device, generator = self._place(shape[0], like)
+        return torch.rand(shape, device=device, generator=generator)
+
     def normal(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """Standard normal draws of `shape`, float32; on the host when the first axis is 1."""
         device, generator = self._place(shape[0], like)
         return torch.randn(shape, device=device, generator=generator)
+
+    def categorical(self, chances: Tensor) -> Tensor:
+        """One position in each row of `chances`, as often as it says: `(count,)` int64, on the same device.
+
+        The first of exponential waiting times, which asks nothing of the host; `torch.multinomial` waits for it.
+        """
+        waits = torch.empty_like(chances).exponential_(generator=self.on(chances.device)).clamp_(min=1e-30)
+        return (chances / waits).argmax(dim=1)
 
     def permutation(self, count: int, like: Tensor) -> Tensor:
         """A random order of `count` samples: `(count,)` int64, on the device of the batch."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from automix_search.randomness import Randomness
@@ -42,19 +42,23 @@ class Boxes:
 
     def outside(self) -> Float[Tensor, "n 1 H W"]:
         """1 outside the box, 0 inside: the share of the own sample, float32."""
-        height, width = self.size
         if self.on_host:
-            outside = torch.ones(1, 1, height, width)
+            outside = torch.ones(1, 1, *self.size)
             outside[(..., *self.slices())] = 0
             return outside
         places = torch.arange(max(self.size), device=self.start.device)
-        lines = ((places < self.start[:, :, None]) | (places >= self.stop[:, :, None])).float()
-        return torch.maximum(lines[0, :, None, :height, None], lines[1, :, None, None, :width])
+        return either_line((places < self.start[:, :, None]) | (places >= self.stop[:, :, None]), self.size)
 
     def share_outside(self) -> Float[Tensor, "n"]:
         """Part of the picture that lies outside the box."""
         height, width = (self.stop - self.start).unbind()
         return 1 - height * width / (self.size[0] * self.size[1])
+
+
+def either_line(lines: Bool[Tensor, "2 n side"], size: tuple[int, int]) -> Float[Tensor, "n 1 H W"]:
+    """1 where the row or the column is marked, 0 elsewhere; a side is as long as the picture's longer one."""
+    marked = lines.float()
+    return torch.maximum(marked[0, :, None, : size[0], None], marked[1, :, None, None, : size[1]])
 
 
 def sides_of(size: tuple[int, int], like: Tensor) -> Int64[Tensor, "2 1"]:
@@ -67,7 +71,7 @@ def uniform_centres(size: tuple[int, int], count: int, random: Randomness, like:
     return torch.stack([random.below(side, count, like) for side in size])
 
 
-def boxes_about(centre: Edges, scale: Float[Tensor, "n"], size: tuple[int, int]) -> Boxes:
+def boxes_about(centre: Edges, scale: Float[Tensor, "... n"], size: tuple[int, int]) -> Boxes:
     """Boxes with `scale` of each side of the picture about given centres, clipped at its border.
 
     Half sides are `int(side * scale / 2)`, so that an unclipped side is even.

@@ -6,12 +6,42 @@ from typing import Annotated
 
 from automix_search.families import Family
 from automix_search.mixing.base import AbstractMixer
+from automix_search.mixing.pixels.cellmix import CellMix
 from automix_search.mixing.pixels.cutmix import CutMix
+from automix_search.mixing.pixels.cutmix_minmax import CutMixMinMax
 from automix_search.mixing.pixels.fmix import FMix
+from automix_search.mixing.pixels.gmix import GMix
+from automix_search.mixing.pixels.gridmix import GridMix
+from automix_search.mixing.pixels.hmix import HMix
 from automix_search.mixing.pixels.mixup import Mixup
 from automix_search.mixing.pixels.none import NoMix
+from automix_search.mixing.pixels.patchmix import PatchMix
+from automix_search.mixing.pixels.recursivemix import RecursiveMix
 from automix_search.mixing.pixels.resizemix import ResizeMix
+from automix_search.mixing.pixels.smoothmix import SmoothMix
+from automix_search.mixing.pixels.stylecutmix import StyleCutMix
+from automix_search.mixing.pixels.stylemix import StyleMix
 
-MIXERS = Family("mixing method", AbstractMixer, (NoMix, Mixup, CutMix, ResizeMix, FMix))
+MIXERS = Family(
+    "mixing method",
+    AbstractMixer,
+    (
+        NoMix,
+        Mixup,
+        CutMix,
+        CutMixMinMax,
+        ResizeMix,
+        FMix,
+        GridMix,
+        CellMix,
+        PatchMix,
+        SmoothMix,
+        HMix,
+        GMix,
+        StyleMix,
+        StyleCutMix,
+        RecursiveMix,
+    ),
+)
 
 Mixer = Annotated[AbstractMixer, MIXERS]

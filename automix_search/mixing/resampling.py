@@ -18,7 +18,9 @@ Interpolation = Literal["nearest", "bilinear", "area"]
 
 
 def shrunk(images: Shaped[Tensor, "N C H W"], size: tuple[int, int], interpolation: Interpolation) -> Tensor:
-    """All pictures shrunk to one size, `N x C x h x w`; bilinear with antialiasing."""
+    """All pictures shrunk to one size, `N x C x h x w`, which may be empty; bilinear with antialiasing."""
+    if 0 in size:
+        return images[..., : size[0], : size[1]]
     if interpolation == "area":
         return functional.interpolate(images, size, mode="area")
     # Not `interpolate`: its nearest is slower, and its antialiased bilinear repeats one row where the result
@@ -41,7 +43,8 @@ def shrunk_into(
     interpolation: Interpolation,
 ) -> Shaped[Tensor, "n C H W"]:
     """The picked pictures, each shrunk into its own box; what lies outside has no meaning."""
-    rows, columns = zip(boxes.start, boxes.stop - boxes.start, boxes.size, strict=True)
+    lengths = (boxes.stop - boxes.start).clamp(min=1)
+    rows, columns = zip(boxes.start, lengths, boxes.size, strict=True)
     if interpolation == "nearest":
         return _taken(images, picked, nearest_places(*rows), nearest_places(*columns))
     taps = bilinear_taps if interpolation == "bilinear" else area_taps

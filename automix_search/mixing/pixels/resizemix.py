@@ -6,17 +6,15 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
 
-from automix_search.mixing.base import AbstractBoxMixer
 from automix_search.mixing.batch import Pairs
 from automix_search.mixing.boxes import Boxes, sides_of, uniform_centres
-from automix_search.mixing.resampling import Interpolation, shrunk, shrunk_into
+from automix_search.mixing.pixels.shrinking import AbstractShrinkingMixer
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
 
 
-class ResizeMix(AbstractBoxMixer):
+class ResizeMix(AbstractShrinkingMixer):
     """Pastes the whole partner, shrunk, at a random place; labels by the area that is left.
 
     The side of the pasted picture is uniform in [`smallest`, `largest`] of the image's. The box stands about
@@ -34,9 +32,6 @@ class ResizeMix(AbstractBoxMixer):
     largest: Annotated[float, Range(0.5, 0.95)] = Field(
         0.8, gt=0, le=1, description="Largest side of the pasted picture, as a part of the image's side."
     )
-    interpolation: Interpolation = Field(
-        "nearest", description="How the partner is shrunk; nearest is the authors', bilinear is antialiased."
-    )
 
     @model_validator(mode="after")
     def _ordered(self) -> ResizeMix:
@@ -53,12 +48,3 @@ class ResizeMix(AbstractBoxMixer):
         middle = uniform_centres(pairs.size, draws, random, pairs.images)
         start = torch.minimum((middle - length // 2).clamp(min=0), sides - length)
         return Boxes(start, start + length, pairs.size)
-
-    def patch(self, images: Tensor, boxes: Boxes) -> Tensor:
-        rows, columns = boxes.slices()
-        size = (rows.stop - rows.start, columns.stop - columns.start)
-        return shrunk(images, size, self.interpolation)
-
-    def overlay(self, pairs: Pairs, boxes: Boxes) -> Tensor:
-        laid = shrunk_into(pairs.images, pairs.partner, boxes, self.interpolation)
-        return laid if pairs.images.is_contiguous() else torch.empty_like(pairs.own_images()).copy_(laid)
