@@ -50,9 +50,19 @@ def test_the_weights_of_chains_are_dirichlet() -> None:
 
 
 def test_a_chain_has_one_to_three_operations() -> None:
-    """An inverted pixel stays so after one operation or three, not after two."""
-    assert (of_black(operations=("invert",), width=1) == 0).float().mean() == pytest.approx(1 / 3, abs=0.02)
-    assert not of_black(operations=("invert",), width=1, depth=2).any()
+    """Each adds a hundredth of 110 grey levels, of which half is seen."""
+    weakest = {"operations": ("solarize_add",), "width": 1, "severity": 0.1, "alpha": 1e6}
+    drawn, two = (of_black(**weakest | depth) * 2 * 255 / 1.1 for depth in ({}, {"depth": 2}))
+    shares = drawn.round().long().bincount(minlength=4) / len(drawn)
+    torch.testing.assert_close(shares, torch.tensor([0, 1, 1, 1]) / 3, atol=0.03, rtol=0)
+    torch.testing.assert_close(two, torch.full((6000,), 2.0), atol=0.02, rtol=0)
+
+
+def test_warps_read_between_pixels() -> None:
+    images = some_images((20, 1, 9, 14), torch.float32).round()
+    turned = AugMix(operations=("rotate",), width=1, depth=1, alpha=1e6)(images, 0.5, seeded())
+    halves = (turned * 2 - (turned * 2).round()).abs() < 0.01
+    assert halves.float().mean() < 0.6
 
 
 @pytest.mark.parametrize("severity", [3.0, 10.0])

@@ -46,7 +46,7 @@ TRIVIAL_LEVELS = {
     "posterize": (8, 6, 2),
     "solarize": (1, 2 / 3, 0),
 }
-STANDARD_LEVELS = {"shear_y": (0, 0.1, 0.3), "translate_x": (0, 10 / 3, 10), "posterize": (8, 7, 4)}
+STANDARD_LEVELS = {"shear_y": (0, 0.1, 0.3), "translate_y": (0, 10 / 3, 10), "posterize": (8, 7, 4)}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from typing import get_args
 
 import pytest
 import torch
-from torch import Tensor
 from torchvision.transforms import v2
 from torchvision_operations import any_ties, one_by_one
 
@@ -82,6 +81,12 @@ def steps_of(*steps: tuple[str, float, float]) -> tuple[Operation, ...]:
     )
 
 
+@pytest.mark.parametrize(("op", "side"), [("translate_x", 50), ("translate_y", 20)])
+def test_shifts_are_parts_of_their_side(op: str, side: int) -> None:
+    ((_, magnitudes),) = draw_steps((steps_of((op, 1.0, 0.5)),), 40, (20, 50), seeded())
+    torch.testing.assert_close(magnitudes.abs(), torch.full((40,), 75 * side / 331))
+
+
 def test_sub_policies_are_drawn_evenly() -> None:
     choices = tuple(steps_of(("solarize_add", 1.0, level / 10)) for level in range(10))
     out = SubPolicies(sub_policies=choices)(torch.zeros(5000, 1, 1, 1), 0.5, seeded())
@@ -90,17 +95,11 @@ def test_sub_policies_are_drawn_evenly() -> None:
 
 
 def test_every_operation_has_a_probability_and_magnitude_of_its_own() -> None:
-    chain = steps_of(("solarize_add", 0.3, 0.5), ("invert", 0.8, 0.0))
+    chain = steps_of(("solarize_add", 0.3, 0.5), ("solarize_add", 0.8, 0.1))
     out = SubPolicies(sub_policies=(chain,))(torch.zeros(4000, 1, 1, 1), 0.5, seeded()).flatten()
-    added = 55 / 255
-
-    def share(value: float) -> Tensor:
-        return (out - value).abs().lt(1e-6).float().mean()
-
-    assert share(0) == pytest.approx(0.7 * 0.2, abs=0.03)
-    assert share(added) == pytest.approx(0.3 * 0.2, abs=0.03)
-    assert share(1) == pytest.approx(0.7 * 0.8, abs=0.03)
-    assert share(1 - added) == pytest.approx(0.3 * 0.8, abs=0.03)
+    added = (out * 255 / 11).round().long().bincount(minlength=7) / 4000
+    expected = torch.tensor([0.7 * 0.2, 0.7 * 0.8, 0, 0, 0, 0.3 * 0.2, 0.3 * 0.8])
+    torch.testing.assert_close(added, expected, atol=0.03, rtol=0)
 
 
 def test_a_shorter_sub_policy_ends_sooner() -> None:

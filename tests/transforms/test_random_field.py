@@ -216,6 +216,22 @@ class TestRandomField:
         )
         assert torch.equal(hue(images, 0.5, seeded()), images)
 
+    def test_the_length_is_a_part_of_the_shorter_side(self) -> None:
+        grey = torch.full((1500, 1, 16, 40), 0.5)
+        local = RandomField.model_validate(
+            STILL | COLOURLESS | {"probability": 1, "brightness": 0.1, "length": 0.25}
+        )
+        changes = local(grey, 0.5, seeded()) - grey
+        for axis in (-1, -2):
+            assert correlation(changes, 4, axis) == pytest.approx(math.exp(-0.5), abs=0.03)
+
+    def test_hues_are_parts_of_a_turn(self) -> None:
+        images = some_images((6, 3, 9, 14), torch.float32)
+        turn = RandomField.model_validate(STILL | COLOURLESS | {"probability": 1, "hue": 0.3, "length": 1e6})
+        hue = draw_fields(Rbf(1e6), (9, 14), 6, 1, seeded(), HOST)[:, 0] * (0.3 * 2 * math.pi)
+        expected = recolour(images, *(nothing(6) for _ in range(3)), hue)
+        torch.testing.assert_close(turn(images, 0.5, seeded()), expected, atol=1e-4, rtol=0)
+
     def test_shifts_are_fractions_of_their_side(self) -> None:
         ramp = torch.arange(60.0).expand(400, 1, 20, -1) / 60
         shift = RandomField.model_validate(
