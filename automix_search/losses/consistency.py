@@ -44,7 +44,7 @@ class MixtureConsistency(AbstractLoss):
         return frozenset({Need.MODEL, Need.PREDICTIONS})
 
     def __call__(self, step: Step) -> Float[Tensor, ""]:
-        logits, clean = step.outcome.logits.float(), step.signals.logits()
+        clean, logits = step.signals.logits(), step.outcome.logits.float()
         if self.average == "logits":
             expected = mixture(step.batch, clean)
         else:

@@ -46,12 +46,12 @@ class SMMixLoss(AbstractLoss):
         return nn.Linear(features, num_classes)
 
     def __call__(self, step: Step) -> Float[Tensor, ""]:
-        logits = step.outcome.logits.float()
+        mask = step.drawn.mask
+        if mask is None or step.drawn.sources.shape[1] != 2:
+            return functional.cross_entropy(step.outcome.logits.float(), step.targets)
+        clean, logits = step.signals.logits(), step.outcome.logits.float()
         loss = functional.cross_entropy(logits, step.targets)
-        mask = step.batch.mask
-        if mask is None or step.batch.sources.shape[1] != 2:
-            return loss
-        expected = mixture(step.batch, step.signals.logits())
+        expected = mixture(step.batch, clean)
         return loss + self.fine * self._fine(step, mask) + self.consistency * divergence(expected, logits)
 
     def _fine(self, step: Step, mask: Tensor) -> Float[Tensor, ""]:

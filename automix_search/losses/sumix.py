@@ -61,9 +61,9 @@ class SUMix(AbstractLoss):
         return nn.Linear(features, num_classes)
 
     def __call__(self, step: Step) -> Float[Tensor, ""]:
+        clean, doubt = self._clean(step)
         logits, batch = step.outcome.logits.float(), step.batch
         sources = sources_within(batch)
-        clean, doubt = self._clean(step)
         labels = step.labels[sources]
         away = self._scale(logits) * distances(clean.softmax(1)[sources], logits.detach().softmax(1), labels)
         targets = reweighted(batch, away, labels).targets(step.labels)
@@ -73,7 +73,7 @@ class SUMix(AbstractLoss):
         return functional.cross_entropy(logits, targets) + self.gamma * unsure
 
     def _scale(self, logits: Float[Tensor, "N K"]) -> float:
-        return len(logits) if self.strength is None else self.strength * logits.shape[1] ** 0.5
+        return float(len(logits)) if self.strength is None else self.strength * logits.shape[1] ** 0.5
 
     def _clean(self, step: Step) -> tuple[Float[Tensor, "P K"], Float[Tensor, "P K"]]:
         """Detached logits of the clean images, and their uncertainty."""
