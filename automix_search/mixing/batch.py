@@ -108,11 +108,18 @@ class MixedBatch:
         inputs = images.clone()
         sources = whole.sources.repeat(1, width)
         weights = functional.pad(whole.weights, (0, width - 1))
+        more_labels: list[Tensor] = []
         for positions, part in parts:
             inputs.index_copy_(0, positions, part.inputs)
-            sources[:, : part.sources.shape[1]].index_copy_(0, positions, part.sources)
+            part_sources = part.sources
+            if part.more_labels is not None:
+                behind = sum(map(len, more_labels))
+                part_sources = torch.where(part_sources < len(images), part_sources, part_sources + behind)
+                more_labels.append(part.more_labels)
+            sources[:, : part.sources.shape[1]].index_copy_(0, positions, part_sources)
             weights[:, : part.sources.shape[1]].index_copy_(0, positions, part.weights)
-        return cls(inputs, sources, weights, _joined_mask(images, parts))
+        more = torch.cat(more_labels) if more_labels else None
+        return cls(inputs, sources, weights, _joined_mask(images, parts), more_labels=more)
 
     def targets(self, labels: Float[Tensor, "P K"]) -> Float[Tensor, "N K"]:
         """Labels of the items: the labels of their sources, mixed by weight."""

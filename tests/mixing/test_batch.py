@@ -47,6 +47,25 @@ def test_joined_masks() -> None:
     assert torch.equal(batch.mask, torch.cat((torch.full((1, 1, 2, 2), 0.25), torch.ones(1, 1, 2, 2), mask)))
 
 
+def test_joined_labels_beyond_the_batch() -> None:
+    images = torch.zeros(4, 1)
+    first = MixedBatch(
+        torch.ones(1, 1), torch.tensor([[0, 5]]), torch.tensor([[0.5, 0.5]]), more_labels=4 + torch.eye(2, 3)
+    )
+    plain = MixedBatch(torch.ones(1, 1), torch.tensor([[1, 2]]), torch.tensor([[0.5, 0.5]]))
+    second = MixedBatch(
+        torch.ones(1, 1),
+        torch.tensor([[3, 4]]),
+        torch.tensor([[0.25, 0.75]]),
+        more_labels=torch.full((1, 3), 8.0),
+    )
+    parts = [(torch.tensor([0]), first), (torch.tensor([1]), plain), (torch.tensor([3]), second)]
+    batch = MixedBatch.joined(images, parts)
+    assert batch.sources.tolist() == [[0, 5], [1, 2], [2, 2], [3, 6]]
+    wanted = torch.tensor([[2.0, 2.5, 2.0], [0, 0, 0], [0, 0, 0], [6, 6, 6]])
+    torch.testing.assert_close(batch.targets(torch.zeros(4, 3)), wanted)
+
+
 def test_joined_of_nothing() -> None:
     batch = MixedBatch.joined(torch.ones(3, 2), [])
     assert batch.weights.tolist() == [[1], [1], [1]]
