@@ -105,7 +105,7 @@ class AbstractMaskMixer(AbstractPlacedMixer):
 
     @abstractmethod
     def mask(self, pairs: Pairs, draws: int, random: Randomness) -> Mask:
-        """Part of the own sample at every pixel, in [0, 1]: one mask for each draw.
+        """Part of the own sample at every pixel, in [0, 1]: one mask for each draw or for each item.
 
         Where the draws are made, a mask may stay: it is moved to the images.
         """

@@ -21,6 +21,11 @@ from automix_search.mixing.pixels.resizemix import ResizeMix
 from automix_search.mixing.pixels.smoothmix import SmoothMix
 from automix_search.mixing.pixels.stylecutmix import StyleCutMix
 from automix_search.mixing.pixels.stylemix import StyleMix
+from automix_search.mixing.tokens.maskmix import MaskMix
+from automix_search.mixing.tokens.mergemix import MergeMix
+from automix_search.mixing.tokens.smmix import SMMix
+from automix_search.mixing.tokens.tokencutmix import TokenCutMix
+from automix_search.mixing.tokens.tokenmix import TokenMix
 
 MIXERS = Family(
     "mixing method",
@@ -41,6 +46,11 @@ MIXERS = Family(
         StyleMix,
         StyleCutMix,
         RecursiveMix,
+        TokenMix,
+        MaskMix,
+        TokenCutMix,
+        SMMix,
+        MergeMix,
     ),
 )
 

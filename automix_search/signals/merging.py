@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from math import ceil
 
 import torch
 from jaxtyping import Float, Int64
@@ -40,7 +39,7 @@ def merged_attention(model: nn.Module, images: Tensor, merged: float, depth: flo
     attention = attention_of(model, images)
     patches = attention.grid[0] * attention.grid[1]
     plan = merging_plan(int(merged * patches), len(attention))
-    last = max(ceil(depth * len(attention)), 1) - 1
+    last = max(round(depth * len(attention)), 1) - 1
     with _merging(model, images, plan, last) as merging, suppress(_SeenEnoughError):
         model(images)
     return merging.scores(last)

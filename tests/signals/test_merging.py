@@ -94,7 +94,7 @@ def test_tokens_of_a_group_share_its_score(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("depth", "block"), [(0.1, 0), (0.5, 1), (0.67, 2), (1.0, 2)])
+@pytest.mark.parametrize(("depth", "block"), [(0.1, 0), (0.5, 1), (0.67, 1), (0.9, 2), (1.0, 2)])
 def test_nothing_merged_is_the_attention_of_the_block(kind: str, depth: float, block: int) -> None:
     model = transformer(kind).eval()
     with watched_attention(model, pictures()) as attention, torch.no_grad():

@@ -5,10 +5,22 @@ from __future__ import annotations
 from typing import Annotated
 
 from automix_search.families import Family
+from automix_search.mixing.labels.asymmetric import AsymmetricLabels
+from automix_search.mixing.labels.attention import AttentionLabels
 from automix_search.mixing.labels.base import AbstractLabelRule
+from automix_search.mixing.labels.dominant import DominantLabels
+from automix_search.mixing.labels.progressive import ProgressiveLabels
 from automix_search.mixing.labels.share import ShareLabels
+from automix_search.mixing.labels.token_alignment import TokenAlignmentLabels
 
-LABEL_RULES = Family("label rule", AbstractLabelRule, (ShareLabels,))
+LABEL_RULES = Family(
+    "label rule",
+    AbstractLabelRule,
+    (
+        *(ShareLabels, AsymmetricLabels, DominantLabels),
+        *(AttentionLabels, ProgressiveLabels, TokenAlignmentLabels),
+    ),
+)
 
 LabelRule = Annotated[AbstractLabelRule, LABEL_RULES]
 
