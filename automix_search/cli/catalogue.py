@@ -89,10 +89,7 @@ def describe_needs(member: type[Spec]) -> tuple[tuple[str, ...], str]:
         if isinstance(spec, AbstractMixer | AbstractPartner | AbstractLabelRule | AbstractLoss)
         else ()
     )
-    forward, backward = extra_passes(wanted)
-    if isinstance(spec, AbstractLoss):
-        more = spec.extra_passes()
-        forward, backward = forward + more[0], backward + more[1]
+    forward, backward = spec.extra_passes() if isinstance(spec, AbstractLoss) else extra_passes(wanted)
     return tuple(sorted(need.value for need in wanted)), describe_passes(forward, backward)
 
 

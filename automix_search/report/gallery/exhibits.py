@@ -98,16 +98,13 @@ class Stage:
 
     def mixed(self, mixer: AbstractMixer) -> tuple[MixedBatch, str]:
         """All pictures mixed, each with its partner and by draws of its own; and what else there is to say."""
-        normalised, memory, random = (self.images - self.mean) / self.std, Memory(), self.random()
+        normalised, memory = (self.images - self.mean) / self.std, Memory()
         model = self.transformer if mixer.needs() & ATTENTIVE else self.convolutional
         partner = torch.arange(2 * self.pairs).roll(self.pairs)
-        for _ in range(2):  # a method that remembers starts with nothing to remember
-            signals = ModelSignals(
-                model, normalised, self.labels, (self.mean, self.std), self.convolutional, memory
-            )
-            batch = mixer.mix(Pairs(normalised, partner, seen=signals), 2 * self.pairs, random)
-            if not memory:
-                break
+        for shift in (self.pairs, 0):  # a method that remembers is shown the partners first
+            images, labels = normalised.roll(shift, 0), self.labels.roll(shift, 0)
+            signals = ModelSignals(model, images, labels, (self.mean, self.std), self.convolutional, memory)
+            batch = mixer.mix(Pairs(images, partner, seen=signals), 2 * self.pairs, self.random())
         if batch.hidden is None:
             return batch, ""
         weights = run(model, batch.inputs, batch.hidden).weights
