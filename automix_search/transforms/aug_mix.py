@@ -35,6 +35,7 @@ NINE: Names = (
 )
 """The operations that are not among the corruptions of ImageNet-C."""
 DEEPEST = 3
+LOWEST, HIGHEST = 0.1, 10.0
 
 
 class AugMix(AbstractBatchTransform):
@@ -52,8 +53,8 @@ class AugMix(AbstractBatchTransform):
     depth: Annotated[int | None, Range(1, DEEPEST)] = Field(
         None, ge=1, le=8, description="Operations in a chain; null draws 1 to 3 for each chain."
     )
-    severity: Annotated[float, Range(1.0, 10.0)] = Field(
-        3.0, ge=0.1, le=10, description="Strengths are drawn from 0.1 to this; 10 is the strongest."
+    severity: Annotated[float, Range(1.0, HIGHEST)] = Field(
+        3.0, ge=0, le=HIGHEST, description="Strengths are drawn from 0.1 to this; 10 is the strongest."
     )
     alpha: Annotated[float, Range(0.3, 3.0, log=True)] = Field(
         1.0,
@@ -78,14 +79,13 @@ class AugMix(AbstractBatchTransform):
         count, host = len(pictures), random.on(HOST)
         depth = torch.randint(1, DEEPEST + 1, (count,), generator=host, device=HOST)
         space = chain_space(pictures.shape[-2], pictures.shape[-1])
+        weakest = min(LOWEST, self.severity)
         for step in range(self.depth or DEEPEST):
             chosen = draw_operations(self.operations or NINE, count, random)
             if self.depth is None:
                 chosen = torch.where(step < depth, chosen, IDENTITY)
-            levels = (
-                torch.rand(count, generator=host, device=HOST).mul_(self.severity - 0.1).add_(0.1).div_(10)
-            )
-            magnitudes = draw_magnitudes(space, chosen, levels, random)
+            levels = torch.rand(count, generator=host, device=HOST) * (self.severity - weakest) + weakest
+            magnitudes = draw_magnitudes(space, chosen, levels / HIGHEST, random)
             pictures = apply_operations(pictures, chosen, magnitudes, "bilinear")
         return pictures
 

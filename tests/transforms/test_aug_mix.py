@@ -33,6 +33,12 @@ def test_chains_that_do_nothing_change_nothing(dtype: torch.dtype) -> None:
     torch.testing.assert_close(out, images, atol=1e-6, rtol=0)
 
 
+def test_no_severity_changes_nothing() -> None:
+    images = some_images((40, 3, 9, 14), torch.uint8).clamp(max=254)
+    names = ("rotate", "shear_x", "shear_y", "translate_x", "translate_y", "solarize")
+    assert torch.equal(AugMix(operations=names, severity=0)(images, 0.5, seeded()), images)
+
+
 @pytest.mark.parametrize("alpha", [0.3, 1.0, 3.0])
 def test_the_share_of_the_mixture_is_beta(alpha: float) -> None:
     """White out of black in every chain: what is seen is the share itself."""
