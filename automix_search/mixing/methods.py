@@ -21,6 +21,11 @@ from automix_search.mixing.pixels.resizemix import ResizeMix
 from automix_search.mixing.pixels.smoothmix import SmoothMix
 from automix_search.mixing.pixels.stylecutmix import StyleCutMix
 from automix_search.mixing.pixels.stylemix import StyleMix
+from automix_search.mixing.salient.attentivemix import AttentiveMix
+from automix_search.mixing.salient.guidedmixup import GuidedMixup
+from automix_search.mixing.salient.saliency_grafting import SaliencyGrafting
+from automix_search.mixing.salient.saliencymix import SaliencyMix
+from automix_search.mixing.salient.snapmix import SnapMix
 from automix_search.mixing.tokens.maskmix import MaskMix
 from automix_search.mixing.tokens.mergemix import MergeMix
 from automix_search.mixing.tokens.smmix import SMMix
@@ -46,6 +51,11 @@ MIXERS = Family(
         StyleMix,
         StyleCutMix,
         RecursiveMix,
+        SaliencyMix,
+        AttentiveMix,
+        GuidedMixup,
+        SnapMix,
+        SaliencyGrafting,
         TokenMix,
         MaskMix,
         TokenCutMix,
