@@ -173,3 +173,17 @@ class AbstractBoxMixer(AbstractMixer):
         patch = self.patch(pairs.images, boxes)
         torch.index_select(patch, 0, pairs.partner, out=inputs[(..., *boxes.slices())])
         return inputs
+
+
+class AbstractCuttingMixer(AbstractBoxMixer, AbstractPlacedMixer):
+    """Pastes the partner's pixels of the box."""
+
+    def placed(self, pairs: Pairs, draws: int, random: Randomness) -> tuple[Share, Mask | None]:
+        boxes = self.boxes(pairs, draws, random)
+        return boxes.share_outside(), boxes.outside()
+
+    def patch(self, images: Tensor, boxes: Boxes) -> Tensor:
+        return images[(..., *boxes.slices())]
+
+    def overlay(self, pairs: Pairs, boxes: Boxes) -> Tensor:
+        return pairs.partner_images()

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
+from automix_search.mixing.base import AbstractCuttingMixer
 from automix_search.mixing.batch import Pairs
 from automix_search.mixing.boxes import Boxes, boxes_about, clipped_boxes, uniform_centres
-from automix_search.mixing.pixels.cutting import AbstractCuttingMixer
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
 

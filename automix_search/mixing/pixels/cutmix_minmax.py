@@ -8,9 +8,9 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from automix_search.mixing.base import AbstractCuttingMixer
 from automix_search.mixing.batch import Pairs
 from automix_search.mixing.boxes import Boxes, sides_of
-from automix_search.mixing.pixels.cutting import AbstractCuttingMixer
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
 

@@ -61,7 +61,7 @@ class GridMix(AbstractShareMaskMixer):
         crop = (sides * (area * torch.stack((aspect, 1 / aspect))).sqrt()).long()
         crop = torch.minimum(crop.clamp(min=1), sides)
         places = torch.stack([random.uniform(draws, images) for _ in pairs.size])
-        start = ((sides - crop) * places).long()
+        start = ((sides - crop + 1) * places).long()
         return grid_of_holes(start, crop, share, holes, self.hole_aspect, pairs.size)
 
 

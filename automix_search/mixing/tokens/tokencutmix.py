@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import Field
-from torch import Tensor
 
-from automix_search.mixing.base import AbstractBoxMixer
+from automix_search.mixing.base import AbstractCuttingMixer
 from automix_search.mixing.batch import Pairs
 from automix_search.mixing.boxes import Boxes, clipped_boxes
 from automix_search.mixing.pixels.cells import grid_of
@@ -16,7 +15,7 @@ from automix_search.randomness import Randomness
 from automix_search.ranges import Choice, Range
 
 
-class TokenCutMix(AbstractBoxMixer):
+class TokenCutMix(AbstractCuttingMixer):
     """Pastes a random rectangle of whole tokens of the partner; labels by the area that is left.
 
     TL-Align weighs the labels by the label rule `token_alignment`.
@@ -37,9 +36,3 @@ class TokenCutMix(AbstractBoxMixer):
         share = random.beta(self.alpha, draws, pairs.images)
         boxes = clipped_boxes(grid_of(self.cells, pairs.size), share, random, pairs.images)
         return in_pixels(boxes, pairs.size)
-
-    def patch(self, images: Tensor, boxes: Boxes) -> Tensor:
-        return images[(..., *boxes.slices())]
-
-    def overlay(self, pairs: Pairs, boxes: Boxes) -> Tensor:
-        return pairs.partner_images()
