@@ -12,6 +12,7 @@ from torchvision.transforms import v2
 
 from automix_search.mixing import Pairs
 from automix_search.mixing.pixels.cutmix import CutMix, clipped_boxes
+from automix_search.policy import Policy
 from automix_search.randomness import Randomness
 
 
@@ -93,6 +94,22 @@ def test_same_as_timm(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = CutMix().mix(Pairs(images, torch.arange(3, -1, -1)), 4, Scripted(share, rows, columns))
     assert torch.equal(batch.inputs, wanted)
     torch.testing.assert_close(batch.targets(torch.eye(3)[labels]), targets)
+
+
+def test_same_as_timm_for_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also with smoothed labels, which are smoothed first and mixed then."""
+    images, labels = torch.randn(6, 1, 16, 24), torch.tensor([0, 3, 2, 2, 1, 0])
+    timm = TimmMixup(mixup_alpha=0, cutmix_alpha=1, mode="batch", label_smoothing=0.1, num_classes=10)
+    monkeypatch.setattr(timm, "_params_per_batch", lambda: (0.75, True))
+    centres = iter([5, 21])
+    with monkeypatch.context() as patched:
+        patched.setattr(np.random, "randint", lambda *args, **kwargs: next(centres))
+        wanted, targets = timm(images.clone(), labels)
+
+    batch = CutMix().mix(Pairs(images, torch.arange(5, -1, -1)), 1, Scripted([0.75], [5], [21]))
+    assert torch.equal(batch.inputs, wanted)
+    smooth = Policy.model_validate({"loss": {"kind": "soft_cross_entropy", "smoothing": 0.1}}).loss
+    torch.testing.assert_close(batch.targets(smooth.encode(labels, 10)), targets)
 
 
 def test_same_as_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,17 @@ def test_same_as_timm(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.testing.assert_close(batch.targets(torch.eye(3)[labels]), targets)
 
 
+def test_same_as_timm_for_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, labels = torch.randn(6, 1, 5, 8), torch.tensor([0, 1, 2, 1, 1, 0])
+    timm = TimmMixup(mixup_alpha=1, mode="batch", label_smoothing=0, num_classes=3)
+    monkeypatch.setattr(timm, "_params_per_batch", lambda: (0.3, False))
+    wanted, targets = timm(images.clone(), labels)
+
+    batch = Mixup().mix(Pairs(images, torch.arange(5, -1, -1)), 1, Scripted([0.3]))
+    torch.testing.assert_close(batch.inputs, wanted)
+    torch.testing.assert_close(batch.targets(torch.eye(3)[labels]), targets)
+
+
 def test_same_as_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
     images, labels = torch.randn(5, 3, 6, 9), torch.tensor([0, 1, 2, 1, 3])
     theirs = v2.MixUp(alpha=1.0, num_classes=4)

@@ -1,0 +1,168 @@
+"""RecursiveMix: the first step, the recursion of pictures and labels, and what is remembered."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripted import blank
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from automix_search.mixing import MixedBatch, Pairs
+from automix_search.mixing.pixels.recursivemix import IMAGES, TARGETS, RecursiveMix
+from automix_search.mixing.resampling import Interpolation
+from automix_search.policy import ImageSpec, Policy
+from automix_search.randomness import Randomness
+from automix_search.signals import Memory
+from automix_search.testing.signals import GivenSignals
+
+
+def seeded(seed: int = 0) -> Randomness:
+    return Randomness(Generator().manual_seed(seed))
+
+
+def step(
+    mixer: RecursiveMix, images: Tensor, labels: Tensor, memory: Memory, random: Randomness, draws: int = 1
+) -> MixedBatch:
+    seen = GivenSignals(images, memory=memory, labels=labels)
+    return mixer.mix(Pairs(images, torch.arange(len(images)), seen=seen), draws, random)
+
+
+def test_the_first_step_stays_as_it_is_and_is_remembered() -> None:
+    images, labels, memory = torch.randn(3, 2, 8, 11), torch.eye(3), Memory()
+    batch = step(RecursiveMix(), images, labels, memory, seeded())
+    assert torch.equal(batch.inputs, images)
+    assert torch.equal(batch.targets(labels), labels)
+    assert batch.more_labels is None
+    assert torch.equal(memory[IMAGES], images)
+    assert torch.equal(memory[TARGETS], labels)
+    images.zero_()
+    assert memory[IMAGES].any(), "the caller may use its tensor again"
+
+
+@pytest.mark.parametrize("draws", [1, 4])
+@pytest.mark.parametrize("interpolation", ["nearest", "area"])
+def test_the_whole_history_stands_in_the_box(draws: int, interpolation: Interpolation) -> None:
+    past, images = torch.randn(4, 2, 12, 18), torch.randn(4, 2, 12, 18)
+    memory = {IMAGES: past, TARGETS: torch.eye(4).roll(1, 0)}
+    mixer = RecursiveMix(interpolation=interpolation)
+    batch = step(mixer, images, torch.eye(4), memory, seeded(5), draws)
+    boxes = mixer.boxes(Pairs(images, torch.arange(4)), draws, seeded(5))
+    for number in range(4):
+        top, left = boxes.start.expand(2, 4)[:, number].tolist()
+        bottom, right = boxes.stop.expand(2, 4)[:, number].tolist()
+        wanted = images[number].clone()
+        size = (bottom - top, right - left)
+        if 0 not in size:
+            wanted[:, top:bottom, left:right] = functional.interpolate(
+                past[number : number + 1], size, mode=interpolation
+            )[0]
+        torch.testing.assert_close(batch.inputs[number], wanted)
+        left_over = 1 - size[0] * size[1] / (12 * 18)
+        assert batch.weights[number, 0].item() == pytest.approx(left_over, abs=1e-6)
+    share = batch.weights[:, :1]
+    torch.testing.assert_close(
+        batch.targets(torch.eye(4)), share * torch.eye(4) + (1 - share) * torch.eye(4).roll(1, 0)
+    )
+    torch.testing.assert_close(memory[IMAGES], batch.inputs)
+    assert memory[IMAGES].data_ptr() != batch.inputs.data_ptr()
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(1, 5), min_size=2, max_size=6), st.booleans(), st.booleans(), st.integers(0, 99))
+def test_labels_keep_their_mass_through_steps_of_any_size(
+    sizes: list[int], shuffle: bool, per_sample: bool, seed: int
+) -> None:
+    """And each step adds at most one class."""
+    mixer, memory, random = RecursiveMix(largest_area=1, shuffle=shuffle), Memory(), seeded(seed)
+    for number, size in enumerate(sizes):
+        labels = torch.eye(7)[torch.randint(7, (size,), generator=random.on(torch.device("cpu")))]
+        batch = step(mixer, torch.randn(size, 1, 6, 9), labels, memory, random, size if per_sample else 1)
+        targets = batch.targets(labels)
+        torch.testing.assert_close(targets.sum(1), torch.ones(size))
+        assert ((targets > 0).sum(1) <= number + 1).all()
+        assert torch.equal(batch.sources[:, 0], torch.arange(size))
+        assert (memory[IMAGES].shape[0], memory[TARGETS].shape[0]) == (size, size)
+
+
+def test_brightness_after_one_step_is_that_of_the_labels() -> None:
+    past, images = torch.full((2, 1, 8, 12), 3.0), torch.full((2, 1, 8, 12), -1.0)
+    memory = {IMAGES: past, TARGETS: torch.tensor([[0.0, 1.0], [0.0, 1.0]])}
+    labels = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    batch = step(RecursiveMix(largest_area=1), images, labels, memory, seeded(2))
+    assert 0 < batch.weights[0, 1] < 1
+    wanted = batch.targets(labels) @ torch.tensor([-1.0, 3.0])
+    torch.testing.assert_close(batch.inputs.mean((1, 2, 3)), wanted)
+
+
+def test_a_smaller_batch_takes_the_first_and_a_larger_one_counts_round() -> None:
+    past = torch.arange(3.0)[:, None, None, None].expand(3, 1, 8, 12)
+    for size, order in ((2, [0, 1]), (5, [0, 1, 2, 0, 1])):
+        memory = {IMAGES: past, TARGETS: torch.eye(3)}
+        images = torch.full((size, 1, 8, 12), 9.0)
+        batch = step(RecursiveMix(largest_area=1), images, torch.eye(3)[[0] * size], memory, seeded(2))
+        assert (batch.sources[:, 1] - size).tolist() == order
+        assert batch.inputs.amin((1, 2, 3)).tolist() == order
+
+
+def test_a_shuffled_history() -> None:
+    past = torch.arange(50.0)[:, None, None, None].expand(50, 1, 8, 12)
+    memory = {IMAGES: past, TARGETS: torch.eye(50)}
+    mixer = RecursiveMix(largest_area=1, shuffle=True)
+    batch = step(mixer, torch.full((50, 1, 8, 12), 99.0), torch.eye(50), memory, seeded(2))
+    order = batch.sources[:, 1] - 50
+    assert sorted(order.tolist()) == list(range(50))
+    assert order.tolist() != list(range(50))
+    assert torch.equal(batch.inputs.amin((1, 2, 3)), order.float())
+
+
+@pytest.mark.parametrize(("side", "mean", "least"), [(32, 0.833, 0.527), (224, 0.819, 0.502)])
+def test_shares_over_the_draw(side: int, mean: float, least: float) -> None:
+    share = RecursiveMix().boxes(blank((side, side)), 20_000, seeded()).share_outside()
+    assert share.mean().item() == pytest.approx(mean, abs=0.005)
+    assert share.min().item() == pytest.approx(least, abs=0.01)
+    assert share.min() >= 0.5
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "area"])
+@pytest.mark.parametrize("draws", [1, 4])
+def test_empty_boxes(interpolation: Interpolation, draws: int) -> None:
+    """Also of a picture so flat that only one side of the box is empty."""
+    for size in ((3, 40), (8, 8)):
+        images, memory = torch.randn(4, 1, *size), {IMAGES: torch.randn(4, 1, *size), TARGETS: torch.eye(4)}
+        mixer = RecursiveMix(largest_area=0.1, interpolation=interpolation)
+        batch = step(mixer, images, torch.eye(4), memory, seeded(1), draws)
+        assert batch.inputs.isfinite().all()
+    nothing = RecursiveMix(largest_area=0, interpolation=interpolation)
+    batch = step(nothing, images, torch.eye(4), memory, seeded(), draws)
+    assert torch.equal(batch.inputs, images)
+
+
+def test_a_history_of_another_size_is_let_go() -> None:
+    memory = {IMAGES: torch.randn(4, 1, 6, 6), TARGETS: torch.eye(4)}
+    images = torch.randn(4, 1, 8, 8)
+    assert torch.equal(step(RecursiveMix(), images, torch.eye(4), memory, seeded()).inputs, images)
+
+
+def test_in_training() -> None:
+    """No graph is kept, an epoch begins without history, and a checkpoint holds it."""
+    policy = Policy.model_validate({"mix": {"kind": "recursivemix"}})
+    spec = ImageSpec(1, (8, 8), (0.5,), (0.2,))
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    augmenter = policy.build(num_classes=3, input=spec, generator=Generator().manual_seed(0))
+    x, y = torch.rand(6, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1, 2])
+    first, targets = augmenter(x, y)
+    assert torch.equal(targets, torch.eye(3)[y])
+    _, targets = augmenter(x.roll(1, 0), y.roll(1))
+    assert not torch.equal(targets, torch.eye(3)[y.roll(1)])
+    for _ in range(3):
+        augmenter.loss(model, x, y).backward()
+    state = augmenter.state_dict()
+    assert not any(kept.requires_grad for kept in state["memory"].values())
+    resumed = policy.build(num_classes=3, input=spec)
+    resumed.load_state_dict(state)
+    torch.testing.assert_close(resumed(x, y), augmenter(x, y))
+    augmenter.begin_epoch(0.5)
+    again, targets = augmenter(x, y)
+    assert torch.equal(again, first)
+    assert torch.equal(targets, torch.eye(3)[y])
