@@ -9,7 +9,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
-from automix_search.mixing.base import AbstractBoxMixer, AbstractPlacedMixer, Mask, Share
+from automix_search.mixing.base import AbstractCuttingMixer
 from automix_search.mixing.batch import Pairs
 from automix_search.mixing.boxes import Boxes, Edges, boxes_about
 from automix_search.mixing.salient.saliency import Saliency, saliency_maps, saliency_needs
@@ -18,7 +18,7 @@ from automix_search.ranges import Range
 from automix_search.signals import Need
 
 
-class SaliencyMix(AbstractBoxMixer, AbstractPlacedMixer):
+class SaliencyMix(AbstractCuttingMixer):
     """CutMix whose box stands about the most salient pixel of the partner; labels by the area that is left.
 
     The authors look at one image of the batch and use its box for all: `per_image: false`. Where nothing stands
@@ -50,16 +50,6 @@ class SaliencyMix(AbstractBoxMixer, AbstractPlacedMixer):
         scale = (1 - share).sqrt().to(centre.device, non_blocking=True)
         count = max(centre.shape[1], len(scale))
         return boxes_about(centre.expand(2, count), scale.expand(count), pairs.size)
-
-    def placed(self, pairs: Pairs, draws: int, random: Randomness) -> tuple[Share, Mask | None]:
-        boxes = self.boxes(pairs, draws, random)
-        return boxes.share_outside(), boxes.outside()
-
-    def patch(self, images: Tensor, boxes: Boxes) -> Tensor:
-        return images[(..., *boxes.slices())]
-
-    def overlay(self, pairs: Pairs, boxes: Boxes) -> Tensor:
-        return pairs.partner_images()
 
 
 def most_salient(maps: Float[Tensor, "n H W"], random: Randomness) -> Edges:
