@@ -98,7 +98,7 @@ class RankMixupNDCG(AbstractRankMixup):
     https://arxiv.org/abs/2308.11990.
     """
 
-    kind: Literal["rankmixup_ndcg"] = "rankmixup_ndcg"
+    kind: Literal["rankmixup"] = "rankmixup"
     mixes: Annotated[int, Range(1, 5)] = Field(
         3, ge=1, description="How many times each batch is mixed, each time with new draws."
     )
