@@ -9,8 +9,19 @@ from automix_search.mixing import Pairs
 from automix_search.mixing.pixels.cutmix import CutMix
 from automix_search.mixing.pixels.stylecutmix import StyleCutMix
 from automix_search.mixing.pixels.stylemix import StyleMix
-from automix_search.mixing.pixels.styles import Style, enlarged, halved, normalised_as, restyled
+from automix_search.mixing.pixels.styles import Style, enlarged, halved, swapped, swapped_statistics
 from automix_search.randomness import Randomness
+
+
+def normalised_as(content: Tensor, style: Tensor) -> Tensor:
+    """The content with the style's mean and standard deviation in each channel."""
+    return swapped_statistics(content, style)[0]
+
+
+def restyled(content: Tensor, style: Tensor, by: Style) -> Tensor:
+    """The content of one picture in the style of another."""
+    return swapped(content, style, by)[0]
+
 
 STYLES = pytest.mark.parametrize("style", ["pixels", "pyramid"])
 
@@ -44,6 +55,14 @@ def test_statistics_are_those_of_the_style() -> None:
     plain = (content - content.mean((2, 3), keepdim=True)) / content.std((2, 3), keepdim=True)
     again = (found - found.mean((2, 3), keepdim=True)) / found.std((2, 3), keepdim=True)
     torch.testing.assert_close(again, plain, atol=1e-3, rtol=1e-3)
+
+
+@STYLES
+def test_both_are_dressed_alike(style: Style) -> None:
+    first, second = pictures(seed=0), pictures(seed=1).flip(0)
+    there, back = swapped(first, second, style), swapped(second, first, style)
+    assert torch.equal(there[0], back[1])
+    assert torch.equal(there[1], back[0])
 
 
 @STYLES

@@ -53,15 +53,14 @@ class GridMix(AbstractShareMaskMixer):
         return self
 
     def mask_of(self, pairs: Pairs, share: Share, random: Randomness) -> Mask:
-        draws, images = len(share), pairs.images
-        holes = random.below(self.most - self.fewest + 1, draws, images) + self.fewest
-        area = random.uniform(draws, images, self.smallest_crop, 1.0)
-        aspect = self.crop_aspect ** random.uniform(draws, images, -1.0, 1.0)
+        chance = random.uniforms((len(share), 5), pairs.images).T
+        holes = (chance[0] * (self.most - self.fewest + 1)).long() + self.fewest
+        area = chance[1] * (1 - self.smallest_crop) + self.smallest_crop
+        aspect = self.crop_aspect ** (chance[2:3] * 2 - 1)
         sides = sides_of(pairs.size, share)
-        crop = (sides * (area * torch.stack((aspect, 1 / aspect))).sqrt()).long()
-        crop = torch.minimum(crop.clamp(min=1), sides)
-        places = torch.stack([random.uniform(draws, images) for _ in pairs.size])
-        start = ((sides - crop + 1) * places).long()
+        crop = (sides * (torch.cat((aspect, 1 / aspect)) * area).sqrt()).long().clamp(min=1)
+        crop = torch.minimum(crop, sides)
+        start = ((sides - crop + 1) * chance[3:]).long()
         return grid_of_holes(start, crop, share, holes, self.hole_aspect, pairs.size)
 
 

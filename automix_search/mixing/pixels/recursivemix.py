@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from automix_search.mixing.base import pair_weights
 from automix_search.mixing.batch import MixedBatch, Pairs
 from automix_search.mixing.boxes import Boxes, boxes_about, uniform_centres
 from automix_search.mixing.pixels.shrinking import AbstractShrinkingMixer
@@ -58,13 +59,19 @@ class RecursiveMix(AbstractShrinkingMixer):
         return batch
 
     def _with_history(self, pairs: Pairs, past: Tensor, draws: int, random: Randomness) -> MixedBatch:
-        """The own samples with the history pasted, which stands behind them in a pool of both."""
-        own = pairs.own_images()
-        places = torch.arange(pairs.count, device=own.device)
-        order = places % len(past)
+        """The own samples with the history pasted, whose labels stand behind those of the batch."""
+        images = pairs.images
+        order = torch.arange(pairs.count, device=images.device) % len(past)
         if self.shuffle:
-            order = random.permutation(len(past), own)[order]
-        pool = torch.cat((own, past.to(own)))
-        batch = super().mix(Pairs(pool, order + pairs.count, places), draws, random)
-        sources = torch.stack((pairs.own_positions(), order + len(pairs.images)), dim=1)
-        return replace(batch, sources=sources, more_labels=pairs.signals.memory[TARGETS].to(own.device))
+            order = random.permutation(len(past), images)[order]
+        history, boxes = Pairs(past.to(images), order), self.boxes(pairs, draws, random)
+        mask = boxes.outside().to(images.device, non_blocking=True).expand(pairs.count, -1, -1, -1)
+        if boxes.on_host:
+            inputs = pairs.own_copy()
+            inputs[(..., *boxes.slices())] = self.patch(history.images, boxes)[order]
+        else:
+            inputs = self.overlay(history, boxes).lerp_(pairs.own_images(), mask.to(images.dtype))
+        sources = torch.stack((pairs.own_positions(), order + len(images)), dim=1)
+        weights = pair_weights(boxes.share_outside(), pairs.count, images)
+        targets = pairs.signals.memory[TARGETS].to(images.device)
+        return MixedBatch(inputs, sources, weights, mask, more_labels=targets)

@@ -27,4 +27,5 @@ class AbstractShrinkingMixer(AbstractBoxMixer):
 
     def overlay(self, pairs: Pairs, boxes: Boxes) -> Tensor:
         laid = shrunk_into(pairs.images, pairs.partner, boxes, self.interpolation)
-        return laid if pairs.images.is_contiguous() else torch.empty_like(pairs.own_images()).copy_(laid)
+        channels_last = not pairs.images.is_contiguous()
+        return laid.contiguous(memory_format=torch.channels_last) if channels_last else laid

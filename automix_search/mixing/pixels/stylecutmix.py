@@ -10,7 +10,7 @@ from pydantic import Field
 from automix_search.mixing.base import AbstractMixer, pair_weights
 from automix_search.mixing.batch import MixedBatch, Pairs
 from automix_search.mixing.boxes import clipped_boxes
-from automix_search.mixing.pixels.styles import Style, restyled
+from automix_search.mixing.pixels.styles import Style, swapped
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
 
@@ -54,11 +54,8 @@ class StyleCutMix(AbstractMixer):
         with torch.autocast(images.device.type, enabled=False):
             # Outside the box, own content has the own style by `ratio`; inside, the partner's has it so.
             foreign = lost * torch.where(outside > 0, 1 - ratio, ratio)
-            plain = torch.where(outside > 0, own, partner)
-            dressed = torch.where(
-                outside > 0, restyled(own, partner, self.style), restyled(partner, own, self.style)
-            )
-            inputs = plain.lerp_(dressed, foreign)
+            dressed, partner_dressed = swapped(own, partner, self.style)
+            inputs = partner.lerp(own, outside).lerp_(partner_dressed.lerp_(dressed, outside), foreign)
         content = boxes.share_outside()
         worn = kept * content + (1 - kept) * style
         label = self.content_weight * content + (1 - self.content_weight) * worn

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from automix_search.mixing.base import AbstractMixer, pair_weights
 from automix_search.mixing.batch import MixedBatch, Pairs
-from automix_search.mixing.pixels.styles import Style, restyled
+from automix_search.mixing.pixels.styles import Style, swapped
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
 
@@ -44,8 +44,8 @@ class StyleMix(AbstractMixer):
         share = shares.to(images.device, non_blocking=True)[:, :, None, None, None]
         own, partner = pairs.own_images().float(), pairs.partner_images().float()
         with torch.autocast(images.device.type, enabled=False):
-            inputs = share[0] * own + share[1] * partner
-            inputs += share[2] * restyled(own, partner, self.style)
-            inputs += share[3] * restyled(partner, own, self.style)
+            dressed, partner_dressed = swapped(own, partner, self.style)
+            inputs = (share[0] * own).addcmul_(share[1], partner)
+            inputs.addcmul_(share[2], dressed).addcmul_(share[3], partner_dressed)
         label = self.content_weight * content + (1 - self.content_weight) * style
         return MixedBatch(inputs.to(images.dtype), pairs.sources(), pair_weights(label, pairs.count, images))

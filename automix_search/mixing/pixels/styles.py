@@ -14,34 +14,46 @@ from torch.nn import functional
 
 Style = Literal["pixels", "pyramid"]
 Pictures = Float[Tensor, "N C H W"]
+Channels = Float[Tensor, "N C 1 1"]
 Coarse = Float[Tensor, "N C h w"]
 
 SMALLEST = 4
 """Rows and columns that the coarsest picture of a pyramid has at least."""
 
 
-def restyled(content: Pictures, style: Pictures, by: Style) -> Pictures:
-    """The content of one picture in the style of another.
+def swapped(first: Pictures, second: Pictures, by: Style) -> tuple[Pictures, Pictures]:
+    """The content of each of two pictures in the style of the other.
 
-    `pixels` gives the picture the other's mean and standard deviation in each channel. `pyramid` gives them to
-    every band of a Laplacian pyramid, so that the strength of fine and of coarse structures moves with the style.
+    `pixels` swaps the mean and the standard deviation of each channel. `pyramid` swaps those of every band of a
+    Laplacian pyramid, so that the strength of fine and of coarse structures goes with the style.
 
     Reference: Huang and Belongie, Arbitrary Style Transfer in Real-time with Adaptive Instance Normalization,
     ICCV 2017, https://arxiv.org/abs/1703.06868; Burt and Adelson, The Laplacian Pyramid as a Compact Image Code,
     IEEE Transactions on Communications 1983, https://doi.org/10.1109/TCOM.1983.1095851.
     """
-    if by == "pixels" or min(content.shape[-2:]) < 2 * SMALLEST:
-        return normalised_as(content, style)
-    (coarse, fine), (style_coarse, style_fine) = halved(content), halved(style)
-    return enlarged(restyled(coarse, style_coarse, by), fine) + normalised_as(fine, style_fine)
+    if by == "pixels" or min(first.shape[-2:]) < 2 * SMALLEST:
+        return swapped_statistics(first, second)
+    (coarse, fine), (other_coarse, other_fine) = halved(first), halved(second)
+    below = swapped(coarse, other_coarse, by)
+    bands = swapped_statistics(fine, other_fine)
+    return enlarged(below[0], fine) + bands[0], enlarged(below[1], fine) + bands[1]
 
 
-def normalised_as(content: Pictures, style: Pictures) -> Pictures:
-    """Adaptive instance normalisation: each channel gets the mean and the standard deviation of the style's."""
-    variance, mean = torch.var_mean(content, dim=(2, 3), keepdim=True, correction=0)
-    style_variance, style_mean = torch.var_mean(style, dim=(2, 3), keepdim=True, correction=0)
-    scale = ((style_variance + 1e-5) / (variance + 1e-5)).sqrt()
-    return torch.addcmul(style_mean, content - mean, scale)
+def swapped_statistics(first: Pictures, second: Pictures) -> tuple[Pictures, Pictures]:
+    """Adaptive instance normalisation of each by the other: its mean and standard deviation in each channel."""
+    (content, mean, spread), (other_content, other_mean, other_spread) = centred(first), centred(second)
+    return (
+        torch.addcmul(other_mean, content, other_spread / spread),
+        torch.addcmul(mean, other_content, spread / other_spread),
+    )
+
+
+def centred(images: Pictures) -> tuple[Pictures, Channels, Channels]:
+    """Pictures less the mean of each channel, that mean, and the standard deviation."""
+    mean = images.mean(dim=(2, 3), keepdim=True)
+    rest = images - mean
+    norm = torch.linalg.vector_norm(rest, dim=(2, 3), keepdim=True)
+    return rest, mean, (norm.square() / rest[0, 0].numel() + 1e-5).sqrt()
 
 
 def halved(images: Pictures) -> tuple[Coarse, Pictures]:
