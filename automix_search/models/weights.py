@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from automix_search.errors import InputError
+from automix_search.models.efficientnet_lite import with_timm_names
 
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")
 _SHOWN = 3
@@ -33,8 +34,8 @@ def load_weights(model: nn.Module, file: Path | str) -> list[str]:
     Raises:
         InputError: The file is missing or damaged, or its weights are those of another model.
     """
-    held = _unwrap(_read(Path(file).expanduser()), file)
     wanted = model.state_dict()
+    held = with_timm_names(_unwrap(_read(Path(file).expanduser()), file), wanted)
     fresh = {name for name in _classifier(model) if name in held and held[name].shape != wanted[name].shape}
     fitting = {name: value for name, value in held.items() if name not in fresh}
     _check(fitting, {name: value for name, value in wanted.items() if name not in fresh}, file)

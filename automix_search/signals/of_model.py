@@ -5,7 +5,7 @@ Axes: P images in the pool, F features, h x w places of the last feature map, K 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -139,11 +139,20 @@ class ModelSignals(Signals):
 @torch.no_grad()
 def look(model: nn.Module, images: Tensor) -> Look:
     """One clean pass through a model: logits, last feature map, and attention where it has any."""
+    sizes: list[tuple[int, int]] = []
     with undisturbed(model, images), watched_map(model) as last, ExitStack() as hooks:
+        hooks.callback(_seen_size(model, sizes))
         attention = hooks.enter_context(watched_attention(model, images)) if attention_blocks(model) else None
         logits = model(images.float())
-    features = last.features((images.shape[-2], images.shape[-1]))
+    features = last.features(sizes[0])
     return Look(logits.float(), features.float(), attention)
+
+
+def _seen_size(model: nn.Module, sizes: list[tuple[int, int]]) -> Callable[[], None]:
+    """Note the height and width of what the model really takes: a teacher may resize; returns what ends it."""
+    return model.register_forward_pre_hook(
+        lambda _, inputs: sizes.append((inputs[0].shape[-2], inputs[0].shape[-1]))
+    ).remove
 
 
 @contextmanager

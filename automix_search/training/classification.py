@@ -15,10 +15,10 @@ from automix_search.families import Spec
 from automix_search.metrics import NamedMetric, measure, resolve_metric
 from automix_search.models import build_model, load_weights
 from automix_search.policy import ImageSpec, Policy
-from automix_search.signals import classifier
+from automix_search.signals import Need, classifier
 from automix_search.training.base import AbstractTrainer, Assignment, Objective
 from automix_search.training.evaluation import ENLARGE, predict, score
-from automix_search.training.fitness import check_model, settle_loss
+from automix_search.training.fitness import check_model, check_needs_of_teacher, settle_loss
 from automix_search.training.model_function import ModelFunction, call_model
 from automix_search.training.optimisation import Optimisation
 from automix_search.training.penultimate import check_features, features
@@ -98,7 +98,11 @@ class ClassificationTrainer(AbstractTrainer):
             model = model.to(memory_format=torch.channels_last)
         generator = torch.Generator().manual_seed(seeds.augmentation)
         augmenter = policy.build(
-            num_classes=self.splits.info.num_classes, input=self.images, model=model, generator=generator
+            num_classes=self.splits.info.num_classes,
+            input=self.images,
+            model=model,
+            teacher=self.build_teacher(policy, device),
+            generator=generator,
         )
         optimisation = Optimisation(model, self.recipe, device, augmenter.param_groups())
         if self.recipe.compile:
@@ -161,6 +165,13 @@ class ClassificationTrainer(AbstractTrainer):
             load_weights(model, self.recipe.weights)
         return model
 
+    def build_teacher(self, policy: Policy, device: torch.device) -> nn.Module | None:
+        """The recipe's teacher, if the policy needs one."""
+        if self.recipe.teacher is None or Need.TEACHER not in policy.needs():
+            return None
+        teacher = self.recipe.teacher.build(self.splits.info).to(device)
+        return teacher.to(memory_format=torch.channels_last) if self.recipe.channels_last else teacher
+
     @property
     def images(self) -> ImageSpec:
         """How the images look to an augmenter."""
@@ -173,7 +184,9 @@ class ClassificationTrainer(AbstractTrainer):
         return Batches(split, size, device, channels_last=last, load=policy.transform.load)
 
     def settle(self, policy: Policy) -> Policy:
-        return settle_loss(policy, self.splits.info)
+        info, teacher = self.splits.info, self.recipe.teacher
+        check_needs_of_teacher(policy, None if teacher is None else teacher.classes(info), info)
+        return settle_loss(policy, info)
 
     def with_settings(self, settings: Spec) -> Self:
         if not isinstance(settings, Recipe):
@@ -212,5 +225,7 @@ class ClassificationTrainer(AbstractTrainer):
             batch = next(iter(run.batches.epoch(None)))
             images = run.augmenter.normalise(batch.inputs[:2])
             check_model(run.optimisation.model, images, self.splits.info)
+            if self.recipe.teacher is not None:
+                self.recipe.teacher.build(self.splits.info)
             if any(metric.reads == "geometry" for metric in self.metrics):
                 check_features(run.optimisation.model, images)

@@ -9,6 +9,7 @@ from automix_search.data import ImageInfo
 from automix_search.errors import InputError
 from automix_search.losses import BinaryCrossEntropy, SoftCrossEntropy
 from automix_search.policy import Policy
+from automix_search.signals import Need, no_teacher, other_classes
 
 
 def settle_loss(policy: Policy, info: ImageInfo) -> Policy:
@@ -27,24 +28,51 @@ def settle_loss(policy: Policy, info: ImageInfo) -> Policy:
     return policy.model_copy(update={"loss": BinaryCrossEntropy()})
 
 
-def check_model(model: nn.Module, images: Tensor, info: ImageInfo) -> None:
+def check_needs_of_teacher(policy: Policy, num_classes: int | None, info: ImageInfo) -> None:
+    """See that there is a teacher if a policy needs one.
+
+    Args:
+        policy: What is to be carried out.
+        num_classes: Classes that the teacher tells apart; None if there is no teacher.
+        info: The data set.
+
+    Raises:
+        InputError: There is none, or it has no predictions for the data's classes where these are needed.
+    """
+    needs = policy.needs()
+    if Need.TEACHER in needs and num_classes is None:
+        raise no_teacher()
+    if Need.TEACHER_PREDICTIONS in needs and num_classes not in (None, info.num_classes):
+        raise other_classes(num_classes or 0, info.num_classes)
+
+
+def check_model(
+    model: nn.Module, images: Tensor, info: ImageInfo, *, noun: str = "model", num_classes: int | None = None
+) -> None:
     """Pass a few images through a model and look at what comes out.
+
+    Args:
+        model: Any model.
+        images: As it is to take them.
+        info: The data set that they are of.
+        noun: What to call the model in messages.
+        num_classes: Its classes; None stands for those of the data set.
 
     Raises:
         InputError: The model cannot take such images, or does not answer with one logit a class.
     """
-    expected = (len(images), info.num_classes)
+    expected = (len(images), num_classes or info.num_classes)
     try:
         with torch.inference_mode():
             logits = model.eval()(images)
     except (RuntimeError, ValueError, AssertionError, IndexError) as error:
         shape = " x ".join(map(str, images.shape[1:]))
         raise InputError(
-            f"the model cannot take images of {shape} (`{info.name}`): {str(error).splitlines()[0]}"
+            f"the {noun} cannot take images of {shape} (`{info.name}`): {str(error).splitlines()[0]}"
         ) from None
     found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if found != expected:
         raise InputError(
-            f"the model must answer {expected[0]} images of `{info.name}` with logits of shape {expected}, "
+            f"the {noun} must answer {expected[0]} images of `{info.name}` with logits of shape {expected}, "
             f"one a class, but gave {found}"
         )

@@ -18,6 +18,7 @@ from automix_search.ranges import Range
 from automix_search.training.base import Objective, Resources
 from automix_search.training.lr_schedules import CosineRate, RateSchedule
 from automix_search.training.optimizers import OptimizerSettings
+from automix_search.training.teacher import TeacherSpec
 from automix_search.validation import check_format, validate
 
 ALWAYS_COMPARED = ("none", "base", "trivial", "default")
@@ -63,6 +64,9 @@ class Recipe(Spec):
     data: DataSource | None = Field(None, description="Null only where a program gives the data itself.")
     model: ModelSpec | None = Field(None, description="Null only where a program gives the model itself.")
     weights: Path | None = Field(None, description="Starting weights: a local .safetensors or .pt file.")
+    teacher: TeacherSpec | None = Field(
+        None, description="A trained model, for policies that learn from one or look at its features."
+    )
     optimizer: OptimizerSettings = OptimizerSettings()
     lr_schedule: RateSchedule = CosineRate()
     epochs: Annotated[int, Range(5, 100, log=True)] = Field(10, ge=1)
