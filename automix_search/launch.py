@@ -171,8 +171,8 @@ def resolve(
     if space is None:
         space_document = _named(config, "space")
         check_format(space_document, "space")
-        trainer = _aimed(trainer, space_document)
         space = read_space(space_document, base=trainer.transform, settings=trainer.settings, methods=own)
+    trainer = _aimed(trainer, space)
     plan = SearchPlan(
         space=space,
         trainer=trainer,
@@ -193,16 +193,12 @@ def resolve(
     return Launch(_written_out(config, plan, profile), plan, profile, origins)
 
 
-def _aimed(trainer: AbstractTrainer, space: Document) -> AbstractTrainer:
-    """The trainer with the objective that a space names under `trainer:`; it holds for the whole search."""
-    own = space.tree.get("trainer")
-    wanted = own.get("objective") if isinstance(own, Mapping) else None
-    if wanted is None or trainer.settings is None:
+def _aimed(trainer: AbstractTrainer, space: Space) -> AbstractTrainer:
+    """The trainer with the objective that the space names, if it names one."""
+    wanted = getattr(space.settings, "objective", None)
+    if trainer.settings is None or wanted in (None, getattr(trainer.settings, "objective", None)):
         return trainer
-    settings = Document(
-        {**dump(trainer.settings), "objective": wanted}, space.source, space.lines, ("trainer",)
-    )
-    return trainer.with_settings(validate(type(trainer.settings), settings))
+    return trainer.with_settings(trainer.settings.model_copy(update={"objective": wanted}))
 
 
 def _trainer(config: LaunchConfig) -> tuple[AbstractTrainer, str]:

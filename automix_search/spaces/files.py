@@ -13,7 +13,7 @@ from automix_search.policy import Policy, Transform
 from automix_search.schema_walk import position_of
 from automix_search.spaces.resolve import Resolver, is_hole
 from automix_search.spaces.space import Space
-from automix_search.validation import check_format, describe, dump
+from automix_search.validation import check_format, describe, dump, validate
 
 FORMAT = "automix-search/space/1"
 
@@ -32,7 +32,8 @@ def load_space(
     Args:
         path: The file.
         base: Transforms of the recipe, taken over where the space says nothing about `load` or `batch`.
-        settings: What the space may change under `trainer`; None if nothing.
+        settings: What the space may change under `trainer`; None if nothing. An objective that it names there
+            holds for the whole search, and so is part of the settings of the space that is returned.
         methods: Classes of the user's own that its `kind`s may name.
 
     Raises:
@@ -52,6 +53,7 @@ def read_space(
     """Read a space from a document; see `load_space`."""
     check_format(document, "space")
     _check_fields(document, settings)
+    settings = _aimed(document, settings, methods)
     tree = dict(document.tree)
     if base is not None:
         tree["transform"] = _over_base(tree.get("transform", {}), base)
@@ -91,6 +93,15 @@ def _check_fields(document: Document, settings: Spec | None) -> None:
         raise InputError(
             f"{document.where(('trainer',))}: this trainer has no settings that a space could change"
         )
+
+
+def _aimed(document: Document, settings: Spec | None, methods: Sequence[type]) -> Spec | None:
+    """Settings with the objective that the space names under `trainer`: it holds for the whole search."""
+    wanted = document.tree.get("trainer", {}).get("objective")
+    if wanted is None or settings is None:
+        return settings
+    whole = {**dump(settings), "objective": wanted}
+    return validate(type(settings), Document(whole, document.source, document.lines, ("trainer",)), methods)
 
 
 def _over_base(transform: Tree, base: Transform) -> Tree:

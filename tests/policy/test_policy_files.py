@@ -15,7 +15,7 @@ from automix_search.policy import Policy, Provenance, Score, load_policy, read_p
 from automix_search.spaces import load_space
 from automix_search.validation import dump
 
-CNN = load_space(Path(__file__).parents[2] / "search_spaces" / "cnn.yaml")
+CNN = load_space(Path(__file__).parents[2] / "search_spaces" / "cnn-static.yaml")
 
 
 @given(st.integers(0, 10**6))

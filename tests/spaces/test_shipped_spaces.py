@@ -8,23 +8,33 @@ import torch
 from jsonschema import Draft202012Validator
 
 from automix_search.documents import parse_yaml, read_yaml
+from automix_search.models import ModelSpec, build_model
 from automix_search.policy import ImageSpec
 from automix_search.spaces import dump_space, load_space, read_space
 from automix_search.spaces.json_schema import space_schema
+from automix_search.training.recipe import Recipe
 
 FILES = sorted(Path(__file__).parents[2].glob("search_spaces/*.yaml"))
 
 
 def test_there_are_some():
-    assert {path.stem for path in FILES} >= {"quick", "cnn", "mnist-affine"}
+    assert {path.stem for path in FILES} >= {
+        "quick",
+        "cnn-static",
+        "cnn-full",
+        "vit",
+        "cheap",
+        "calibration",
+        "mnist-affine",
+    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_it_reads_and_is_called_after_its_file(path):
-    source = load_space(path)
+    source = load_space(path, settings=Recipe())
     assert source.name == path.stem
     assert not source.is_point
-    assert read_space(parse_yaml(dump_space(source), "resolved.yaml")) == source
+    assert read_space(parse_yaml(dump_space(source), "resolved.yaml"), settings=Recipe()) == source
     Draft202012Validator(space_schema()).validate(read_yaml(path).tree)
 
 
@@ -35,16 +45,21 @@ def test_it_begins_with_words_for_who_copies_it(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_its_policies_run(path):
-    source = load_space(path)
+    source = load_space(path, settings=Recipe())
     generator = random.Random(0)
-    spec = ImageSpec(1, (8, 10), (0.3,), (0.4,))
-    images = torch.randint(0, 256, (6, 1, 8, 10), dtype=torch.uint8)
-    for _ in range(12):
+    spec = ImageSpec(1, (16, 24), (0.3,), (0.4,))
+    images, labels = (
+        torch.randint(0, 256, (6, 1, 16, 24), dtype=torch.uint8),
+        torch.tensor([0, 1, 2, 0, 1, 2]),
+    )
+    model = build_model(ModelSpec(name="tiny_vit"), channels=1, size=(16, 24), num_classes=3)
+    for _ in range(24):
         policy = source.fill(source.random_params(generator)).policy
-        augment = policy.build(num_classes=3, input=spec, generator=torch.Generator().manual_seed(1))
-        inputs, targets = augment(images, torch.tensor([0, 1, 2, 0, 1, 2]), progress=0.2)
-        assert inputs.shape == (6, 1, 8, 10)
-        torch.testing.assert_close(targets.sum(1), torch.ones(6))
+        seeded = torch.Generator().manual_seed(1)
+        augment = policy.build(num_classes=3, input=spec, model=model, generator=seeded)
+        loss = augment.loss(model, images, labels, progress=0.2)
+        assert loss.isfinite()
+        loss.backward()
 
 
 def test_the_quick_space_can_leave_everything_alone():
