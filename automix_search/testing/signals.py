@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
@@ -36,31 +36,33 @@ class GivenSignals(Signals):
         self.classes, self.grid, self.given = classes, grid, given
 
     def labels(self) -> Tensor:
-        return self._given("labels", self._drawn(self.classes).softmax(1))
+        return self._given("labels", lambda: self._drawn(self.classes).softmax(1))
 
     def saliency(self) -> Tensor:
-        return self._given("saliency", self._drawn(*self.images.shape[-2:]).abs())
+        return self._given("saliency", lambda: self._drawn(*self.images.shape[-2:]).abs())
 
     def attention(self, onlooker: Onlooker = "head") -> Tensor:
-        return self._given("attention", self._drawn(*self.grid).flatten(1).softmax(1).view(-1, *self.grid))
+        return self._given(
+            "attention", lambda: self._drawn(*self.grid).flatten(1).softmax(1).view(-1, *self.grid)
+        )
 
     def merged_attention(self, merged: float, depth: float) -> Tensor:
-        return self._given("merged_attention", self.attention())
+        return self._given("merged_attention", lambda: self.attention())
 
     def features(self, source: Source = "model") -> Tensor:
-        return self._given("features", self._drawn(6, *self.grid))
+        return self._given("features", lambda: self._drawn(6, *self.grid))
 
     def class_maps(self, source: Source = "model") -> Tensor:
-        return self._given("class_maps", self._drawn(*self.grid))
+        return self._given("class_maps", lambda: self._drawn(*self.grid))
 
     def logits(self, source: Source = "model") -> Tensor:
-        return self._given("logits", self._drawn(self.classes))
+        return self._given("logits", lambda: self._drawn(self.classes))
 
     def stages(self) -> tuple[str, ...]:
         return ("stem", "first", "second")
 
-    def _given(self, name: str, otherwise: Tensor) -> Tensor:
-        return self.given.get(name, otherwise)
+    def _given(self, name: str, otherwise: Callable[[], Tensor]) -> Tensor:
+        return self.given[name] if name in self.given else otherwise()
 
     def _drawn(self, *shape: int) -> Tensor:
         """Smooth functions of each image's own pixels: equal for equal images, different for others."""

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from automix_search.mixing.base import AbstractMaskMixer, Mask
 from automix_search.mixing.batch import Pairs
+from automix_search.mixing.salient.block_grid import spread
 from automix_search.randomness import Randomness
 from automix_search.ranges import Choice, Range
 from automix_search.signals import Need
@@ -47,8 +48,8 @@ class AttentiveMix(AbstractMaskMixer):
         strength = pairs.own_of(pairs.signals.features(self.extractor).mean(1))
         cells = functional.adaptive_avg_pool2d(strength, self.grid).flatten(1)
         count = self._count(draws, pairs.images, random).to(cells.device, non_blocking=True)
-        kept = strongest(cells, count, random).view(-1, 1, self.grid, self.grid)
-        return functional.interpolate(kept, pairs.size)
+        kept = strongest(cells, count, random).view(-1, self.grid, self.grid)
+        return spread(kept, pairs.size)[:, None]
 
     def _count(self, draws: int, like: Tensor, random: Randomness) -> Int64[Tensor, "n"]:
         """Number of own cells, from 1 to all."""

@@ -26,7 +26,7 @@ def block_means(
 
 def spread(values: Shaped[Tensor, "N n n"], size: tuple[int, int]) -> Shaped[Tensor, "N H W"]:
     """Every block's value at all of its pixels."""
-    return _along(_along(values, 1, size[0]), 2, size[1])
+    return _along(_along(values, 2, size[1]), 1, size[0])
 
 
 def block_starts(count: int, side: int, device: torch.device) -> Int64[Tensor, "edges"]:

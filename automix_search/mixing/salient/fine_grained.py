@@ -6,8 +6,11 @@ Axes: n maps of H x W pixels.
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from automix_search.mixing.salient.side_filters import Maps, filtered, weighted_sum, window_mean
 
@@ -31,30 +34,39 @@ def fine_grained(grey: Maps) -> Maps:
     """
     smoothing = (weighted_sum(side, SMOOTHING, "mirror", grey.device) for side in grey.shape[1:])
     centre = filtered(grey, *smoothing)
-    brighter, darker = torch.zeros_like(centre), torch.zeros_like(centre)
+    signed, unsigned = torch.zeros_like(centre), torch.zeros_like(centre)
     # Two buffers serve all scales: on a CPU fresh memory costs more than this arithmetic.
-    difference, work = torch.empty_like(centre), torch.empty_like(centre)
+    steps, work = torch.empty_like(centre), torch.empty_like(centre)
     for radius, times in Counter(min(radius, max(grey.shape[1:])) for radius in RADII).items():
-        _above_surroundings(centre, radius, difference, work)
-        brighter.add_(torch.clamp(difference, min=0, out=work), alpha=times)
-        darker.sub_(difference.clamp_(max=0), alpha=times)
+        _above_surroundings(centre, radius, steps, work)
+        signed.add_(steps, alpha=times)
+        unsigned.add_(steps.abs_(), alpha=times)
+    # Whole numbers, so that these are exact: twice the steps above and twice the steps below.
+    brighter, darker = unsigned + signed, unsigned.sub_(signed)
     return _of_its_peak(_of_its_peak(brighter).add_(_of_its_peak(darker)))
 
 
 def _above_surroundings(centre: Maps, radius: int, result: Maps, work: Maps) -> None:
     """Steps of 1/255 by which each pixel lies above the mean of the others in its window, written to `result`."""
-    height, width = centre.shape[1:]
-    if radius >= max(height, width):
+    size = (centre.shape[1], centre.shape[2])
+    if radius >= max(size):
         # The window holds the whole image, and so does any larger one.
-        without_itself = height * width / max(height * width - 1, 1)
-        torch.sub(centre, centre.mean((1, 2), keepdim=True), out=result).mul_(255 * without_itself).trunc_()
-        return
-    rows, columns = (window_mean(side, radius, centre.device) for side in (height, width))
-    with torch.autocast(centre.device.type, enabled=False):
-        torch.matmul(centre, columns.T, out=work)
-        torch.matmul(rows, work, out=result)
-    places = 1 / (rows.amax(1)[:, None] * columns.amax(1))
-    torch.sub(centre, result, out=result).mul_(255 * places / (places - 1)).trunc_()
+        torch.sub(centre, centre.mean((1, 2), keepdim=True), out=result)
+    else:
+        rows, columns = (window_mean(side, radius, centre.device) for side in size)
+        with torch.autocast(centre.device.type, enabled=False):
+            torch.matmul(centre, columns.T, out=work)
+            torch.matmul(rows, work, out=result)
+        torch.sub(centre, result, out=result)
+    result.mul_(_steps_of_a_difference(size, radius, centre.device)).trunc_()
+
+
+@lru_cache(maxsize=32)
+def _steps_of_a_difference(size: tuple[int, int], radius: int, device: torch.device) -> Float[Tensor, "H W"]:
+    """Steps of 1/255 in a difference from a window's mean, had that mean left out the pixel itself."""
+    rows, columns = (1 / window_mean(side, radius, device).amax(1) for side in size)
+    places = rows[:, None] * columns
+    return 255 * places / (places - 1).clamp(min=1)
 
 
 def _of_its_peak(maps: Maps) -> Maps:

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from automix_search.mixing.base import AbstractMixer, mixed_by_mask
 from automix_search.mixing.batch import MixedBatch, Pairs
+from automix_search.mixing.salient.block_grid import spread
 from automix_search.mixing.salient.saliency import Saliency, saliency_maps, saliency_needs
 from automix_search.randomness import Randomness
 from automix_search.ranges import Choice, Range
@@ -56,8 +57,8 @@ class SaliencyGrafting(AbstractMixer):
         share = random.beta(self.alpha, draws, pairs.images).to(cells.device, non_blocking=True)
         coin = random.uniform(draws * self.grid**2, pairs.images).to(cells.device, non_blocking=True)
         kept = (coin.view(draws, -1) >= self.chance(partner, 1 - share)).float()
-        mask = kept.view(-1, 1, self.grid, self.grid)
-        batch = mixed_by_mask(pairs, functional.interpolate(mask, pairs.size))
+        mask = spread(kept.view(-1, self.grid, self.grid), pairs.size)[:, None]
+        batch = mixed_by_mask(pairs, mask)
         return replace(batch, weights=self.weights(own, partner, kept))
 
     def _cells(self, signals: Signals) -> Cells:

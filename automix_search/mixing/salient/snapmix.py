@@ -70,13 +70,11 @@ class SnapMix(AbstractMixer):
 
     def _weights(self, pairs: Pairs, arrived: Inside, taken: Inside) -> Float[Tensor, "N 2"]:
         maps = pairs.signals.class_maps(self.source)
-        seen = functional.interpolate(maps[:, None], pairs.size, mode="bilinear")
-        even = is_even(maps)[pairs.partner]
-        shown = parts(seen[:, 0])[:, None]
-        own = 1 - (pairs.own_of(shown) * arrived).sum((1, 2, 3))
-        # The authors put the area of the pasted box where a map says nothing.
-        area = arrived.mean((1, 2, 3))
-        partner = torch.where(even, area, (shown[pairs.partner] * taken).sum((1, 2, 3)))
+        shown = parts(functional.interpolate(maps[None], pairs.size, mode="bilinear")[0])
+        own = 1 - (pairs.own_of(shown) * arrived[:, 0]).sum((1, 2))
+        partner = (shown[pairs.partner] * taken[:, 0]).sum((1, 2))
+        # The authors put the area of the pasted box where the partner's map says nothing.
+        partner = torch.where(is_even(maps)[pairs.partner], arrived.mean((1, 2, 3)), partner)
         return self._settled(pairs, torch.stack((own, partner), dim=1).clamp_(min=0))
 
     def _settled(self, pairs: Pairs, weights: Float[Tensor, "N 2"]) -> Float[Tensor, "N 2"]:

@@ -37,4 +37,4 @@ def _resized(maps: Maps, size: tuple[int, int]) -> Float[Tensor, "n h w"]:
     """Maps of another size, by antialiased linear interpolation."""
     if maps.shape[1:] == size:
         return maps
-    return functional.interpolate(maps[:, None], size, mode="bilinear", antialias=True)[:, 0]
+    return functional.interpolate(maps[None], size, mode="bilinear", antialias=True)[0]
