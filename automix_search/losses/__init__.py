@@ -11,6 +11,7 @@ from automix_search.losses.distillation import Distillation, MixKD
 from automix_search.losses.ferkd import FerKD
 from automix_search.losses.local import LocalLabels
 from automix_search.losses.rankmixup import RankMixupMargin, RankMixupNDCG
+from automix_search.losses.recursive import RecursiveConsistency
 from automix_search.losses.regmixup import RegMixup
 from automix_search.losses.smmix import SMMixLoss
 from automix_search.losses.soft import BinaryCrossEntropy, SoftCrossEntropy
@@ -24,7 +25,7 @@ LOSSES = Family(
         *(SoftCrossEntropy, BinaryCrossEntropy),
         *(DecoupledCrossEntropy, DecoupledBinaryCrossEntropy),
         *(RegMixup, RankMixupMargin, RankMixupNDCG),
-        *(MixtureConsistency, AugMixConsistency),
+        *(MixtureConsistency, AugMixConsistency, RecursiveConsistency),
         *(LocalLabels, SMMixLoss, SUMix),
         *(Distillation, MixKD, FerKD),
     ),
