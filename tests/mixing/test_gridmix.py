@@ -94,6 +94,8 @@ def test_crops_keep_to_the_picture() -> None:
     assert rows[:, 0].any()
     assert columns[:, 0].any()
     assert columns[:, -2].any()
+    runs = columns[:, 0] + (columns.int().diff(dim=1) == 1).sum(1)
+    assert (runs == 2).all(), "no hole is beyond the border"
     assert not rows[:, 0].all(), "a crop that is broader than high begins anywhere"
 
 

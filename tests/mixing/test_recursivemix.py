@@ -138,6 +138,27 @@ def test_empty_boxes(interpolation: Interpolation, draws: int) -> None:
     assert torch.equal(batch.inputs, images)
 
 
+@pytest.mark.parametrize("draws", [1, 3])
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "area"])
+def test_some_of_a_pool_in_half_precision_and_channels_last(draws: int, interpolation: Interpolation) -> None:
+    images = torch.randn(5, 2, 12, 18).bfloat16().contiguous(memory_format=torch.channels_last)
+    memory = {
+        IMAGES: images.flip(0)[:3].contiguous(memory_format=torch.channels_last),
+        TARGETS: torch.eye(3, 5),
+    }
+    own, before = torch.tensor([4, 0, 2]), images.clone()
+    seen = GivenSignals(images, memory=memory, labels=torch.eye(5))
+    mixer = RecursiveMix(interpolation=interpolation, largest_area=1)
+    batch = mixer.mix(Pairs(images, torch.tensor([1, 2, 3]), own, seen), draws, seeded(3))
+    assert batch.inputs.dtype == torch.bfloat16
+    assert batch.inputs.is_contiguous(memory_format=torch.channels_last)
+    assert batch.sources.tolist() == [[4, 5], [0, 6], [2, 7]]
+    outside = batch.mask.bool().expand_as(batch.inputs)
+    assert torch.equal(batch.inputs[outside], images[own][outside])
+    assert torch.equal(images, before)
+    torch.testing.assert_close(batch.targets(torch.eye(5)), memory[TARGETS])
+
+
 def test_a_history_of_another_size_is_let_go() -> None:
     memory = {IMAGES: torch.randn(4, 1, 6, 6), TARGETS: torch.eye(4)}
     images = torch.randn(4, 1, 8, 8)
