@@ -65,3 +65,8 @@ def test_the_others_share_what_the_largest_part_leaves() -> None:
 def test_labels_that_are_not_mixed_at_all() -> None:
     found = labels(DominantLabels(share=1), [0.55, 0.45], [0.2, 0.8])
     assert found.tolist() == [[1, 0], [0, 1]]
+
+
+@pytest.mark.parametrize("rule", [AsymmetricLabels(), DominantLabels()], ids=lambda rule: rule.kind)
+def test_an_item_that_has_lost_all_weight_has_none(rule: AbstractLabelRule) -> None:
+    assert labels(rule, [0.0, 0.0]).tolist() == [[0, 0]]

@@ -13,10 +13,11 @@ from automix_search.testing.signals import GivenSignals, given_attention
 
 
 def seen(rows: Tensor, grid: tuple[int, int]) -> Tensor:
-    """A block in which every token looks at the patches as `rows` (N x patches) say, and the class token at none."""
-    tokens = 1 + grid[0] * grid[1]
+    """A block whose class token looks at the patches as `rows` (N x patches) say; the patches look at the last."""
+    patches = grid[0] * grid[1]
+    last = torch.eye(patches + 1)[-1].expand(len(rows), patches, -1)
     looks = torch.cat((torch.zeros(len(rows), 1), rows), dim=1)
-    return looks[:, None].expand(-1, tokens, -1)
+    return torch.cat((looks[:, None], last), dim=1)
 
 
 def labels(batch: MixedBatch, rows: Tensor, grid: tuple[int, int], ratio: float = 0.5) -> Tensor:

@@ -84,3 +84,18 @@ def test_groups_are_kept_whole() -> None:
     assert torch.equal(found[0], groups == 2)
     assert torch.equal(found[1], (groups == 2) | (groups == 0) | (groups == 3))
     torch.testing.assert_close(batch.weights[:, 0], torch.tensor([4 / 20, 16 / 20]))
+
+
+class Asked(GivenSignals):
+    """Keeps what it was asked for."""
+
+    def merged_attention(self, merged: float, depth: float) -> Tensor:
+        self.asked = (merged, depth)
+        return super().merged_attention(merged, depth)
+
+
+def test_how_much_is_merged_before_which_block() -> None:
+    seen = Asked(pictures(2))
+    pairs = Pairs(seen.images, torch.tensor([1, 0]), seen=seen)
+    MergeMix(merged=0.25, depth=0.6).mix(pairs, 1, Randomness())
+    assert seen.asked == (0.25, 0.6)

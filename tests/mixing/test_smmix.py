@@ -12,6 +12,7 @@ from torch.nn import functional
 from automix_search.mixing import MixedBatch, Pairs
 from automix_search.mixing.tokens.smmix import SMMix, fullest_window
 from automix_search.randomness import Randomness
+from automix_search.signals.signals import Onlooker
 from automix_search.testing.signals import GivenSignals
 
 SIZE = (56, 112)
@@ -99,21 +100,36 @@ def test_of_equal_windows_it_is_the_first(side: int, sign: int) -> None:
     assert fullest_window(even, torch.full((2,), side)).tolist() == [[0, 0], [0, 0]]
 
 
-def test_a_grid_that_does_not_divide_the_picture() -> None:
+@pytest.mark.parametrize("seed", range(12))
+def test_a_grid_that_does_not_divide_the_picture(seed: int) -> None:
     """What is pasted is still some block of the partner, whole."""
     images = torch.arange(2.0 * 13 * 17).view(2, 1, 13, 17)
-    attention = torch.rand(2, 4, 5, generator=Generator().manual_seed(0))
-    seen = GivenSignals(images, attention=attention)
-    batch = SMMix().mix(
-        Pairs(images, torch.tensor([1, 0]), seen=seen), 2, Randomness(Generator().manual_seed(0))
-    )
+    attention = torch.rand(2, 4, 5, generator=Generator().manual_seed(seed))
+    pairs = Pairs(images, torch.tensor([1, 0]), seen=GivenSignals(images, attention=attention))
+    batch = SMMix().mix(pairs, 2, Randomness(Generator().manual_seed(seed)))
     assert batch.mask is not None
     for number in range(2):
         inside = batch.mask[number, 0] == 0
         rows, columns = inside.any(1).nonzero()[:, 0], inside.any(0).nonzero()[:, 0]
         block = batch.inputs[number, 0][rows][:, columns]
         windows = images[1 - number, 0].unfold(0, len(rows), 1).unfold(1, len(columns), 1)
-        assert (windows == block).all(-1).all(-1).any()
+        assert (windows == block).flatten(2).all(2).any()
+
+
+class Patches(GivenSignals):
+    """Attention of the patches is given; the head looks at the first patch alone."""
+
+    def attention(self, onlooker: Onlooker = "head") -> Tensor:
+        if onlooker == "patches":
+            return super().attention()
+        return torch.eye(GRID[0] * GRID[1])[0].view(GRID).expand(len(self.images), *GRID)
+
+
+def test_it_is_the_patches_that_look() -> None:
+    attention, images = drawn()
+    pairs = Pairs(images, torch.tensor([1, 2, 3, 4, 0]), seen=Patches(images, attention=attention))
+    batch = SMMix().mix(pairs, 1, Scripted([0.5], [2]))
+    assert torch.equal(batch.inputs, mixed(attention, 5, images).inputs)
 
 
 def test_ordered_sides() -> None:

@@ -122,6 +122,21 @@ def test_sizes_add_up_to_the_patches_and_scores_to_the_attention() -> None:
     torch.testing.assert_close(per_patch.sum(1), row.sum(1))
 
 
+@pytest.mark.parametrize("kind", ["no prefix", "registers alone"])
+def test_where_the_patches_are_read_each_counts_alike(kind: str) -> None:
+    """A token's look counts once for each patch that went into it."""
+    model = transformer(kind, depth=2).eval()
+    with watched_attention(model, pictures()) as attention, torch.no_grad():
+        merging = Merging(attention, [2, 0])
+        model.get_submodule("blocks.0").register_forward_hook(lambda _, __, tokens: merging.merge(0, tokens))
+        model(pictures())
+    assert merging.sources is not None
+    rows = attention.of_block(1)[:, attention.prefix :, attention.prefix :]
+    for number in range(4):
+        places = merging.sources[number]
+        torch.testing.assert_close(merging.scores(1)[number].flatten(), rows[number][places].mean(0)[places])
+
+
 def test_a_look_at_merged_tokens_leaves_the_model_as_it_was() -> None:
     model = transformer(proj_drop_rate=0.3).train()
     model.get_submodule("blocks.1").eval()

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from automix_search.mixing.base import AbstractMixer, pair_weights
 from automix_search.mixing.batch import MixedBatch, Pairs
-from automix_search.mixing.boxes import Boxes, Edges, sides_of
+from automix_search.mixing.boxes import Boxes, Edges
 from automix_search.mixing.tokens.grid import in_pixels
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
@@ -90,15 +90,13 @@ def fullest_window(maps: Float[Tensor, "N h w"], side: Int64[Tensor, "N"]) -> Ed
 def moved_partners(pairs: Pairs, source: Edges, target: Boxes) -> Tensor:
     """Partners, `N x C x H x W`, shifted so that what starts at `source` starts where the target box does.
 
-    A target box that is larger by a pixel, on a grid that does not divide the picture, takes it from nearer by.
+    Where tokens do not divide the picture, boxes of as many tokens may differ by a pixel; the target's size counts.
     """
-    height, width = pairs.size
-    last = sides_of(pairs.size, source) - (target.stop - target.start)
-    shift = torch.minimum(source, last) - target.start
     rows, columns = (
         (torch.arange(full, device=source.device) + step[:, None]).clamp(0, full - 1)
-        for full, step in zip(pairs.size, shift, strict=True)
+        for full, step in zip(pairs.size, source - target.start, strict=True)
     )
-    places = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)
-    partners = pairs.partner_images().flatten(2)
-    return partners.gather(2, places[:, None].expand_as(partners)).view(-1, partners.shape[1], height, width)
+    places = (rows[:, :, None] * pairs.size[1] + columns[:, None, :]).flatten(1)
+    partners = pairs.partner_images()
+    moved = partners.flatten(2).gather(2, places[:, None].expand(-1, partners.shape[1], -1))
+    return moved.view(-1, partners.shape[1], *pairs.size)
