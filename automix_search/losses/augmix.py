@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -27,6 +27,8 @@ class AugMixConsistency(AbstractLoss):
     Reference: Hendrycks et al., AugMix: A Simple Data Processing Method to Improve Robustness and Uncertainty,
     ICLR 2020, https://arxiv.org/abs/1912.02781.
     """
+
+    one_class: ClassVar[bool] = True
 
     kind: Literal["augmix_consistency"] = "augmix_consistency"
     weight: Annotated[float, Range(1.0, 30.0, log=True)] = Field(

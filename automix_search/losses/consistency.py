@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from jaxtyping import Float
 from pydantic import Field
@@ -31,6 +31,8 @@ class MixtureConsistency(AbstractLoss):
     Reference: Verma et al., Interpolation Consistency Training for Semi-Supervised Learning, IJCAI 2019,
     https://arxiv.org/abs/1903.03825; here for labelled images and without a teacher.
     """
+
+    one_class: ClassVar[bool] = True
 
     kind: Literal["mixture_consistency"] = "mixture_consistency"
     weight: Annotated[float, Range(0.1, 3.0, log=True)] = Field(

@@ -5,7 +5,7 @@ Axes: N items, K classes.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -44,6 +44,8 @@ class DecoupledCrossEntropy(AbstractTargetLoss):
     Reference: Liu et al., Harnessing Hard Mixed Samples with Decoupled Regularizer, NeurIPS 2023,
     https://arxiv.org/abs/2203.10761.
     """
+
+    one_class: ClassVar[bool] = True
 
     kind: Literal["decoupled"] = "decoupled"
     eta: Annotated[float, Range(0.005, 1.0, log=True)] = Field(

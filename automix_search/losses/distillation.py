@@ -6,7 +6,7 @@ Axes: N items, K classes.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -29,6 +29,8 @@ class Distillation(AbstractLoss):
 
     Reference: Hinton et al., Distilling the Knowledge in a Neural Network, 2015, https://arxiv.org/abs/1503.02531.
     """
+
+    one_class: ClassVar[bool] = True
 
     kind: Literal["distillation"] = "distillation"
     teacher_weight: Annotated[float, Range(0.0, 1.0)] = Field(
@@ -59,6 +61,8 @@ class MixKD(AbstractLoss):
     Reference: Choi et al., Understanding the Role of Mixup in Knowledge Distillation: An Empirical Study, WACV 2023,
     https://arxiv.org/abs/2211.03946.
     """
+
+    one_class: ClassVar[bool] = True
 
     kind: Literal["mix_kd"] = "mix_kd"
     teacher_weight: Annotated[float, Range(0.0, 1.0)] = Field(

@@ -6,7 +6,7 @@ Axes: B images, N items, K classes.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -37,6 +37,8 @@ class FerKD(AbstractLoss):
     https://arxiv.org/abs/2312.17473; labels as in Shen and Xing, A Fast Knowledge Distillation Framework for Visual
     Recognition, ECCV 2022, https://arxiv.org/abs/2112.01528.
     """
+
+    one_class: ClassVar[bool] = True
 
     kind: Literal["ferkd"] = "ferkd"
     smoothing: Annotated[float, Range(0.0, 0.2)] = Field(

@@ -32,6 +32,7 @@ class LocalLabels(AbstractLoss):
     """
 
     has_heads: ClassVar[bool] = True
+    one_class: ClassVar[bool] = True
 
     kind: Literal["local_labels"] = "local_labels"
     weight: Annotated[float, Range(0.05, 1.0, log=True)] = Field(

@@ -6,7 +6,7 @@ Axes: N items of one mix, n mixes, K classes.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -26,6 +26,8 @@ class AbstractRankMixup(AbstractLoss):
 
     The mixed items have no cross-entropy of their own. They run in one pass, after the clean batch.
     """
+
+    one_class: ClassVar[bool] = True
 
     weight: Annotated[float, Range(0.01, 1.0, log=True)] = Field(
         0.1, ge=0, description="Of the ranking, beside the cross-entropy of the clean batch."

@@ -31,6 +31,7 @@ class RecursiveConsistency(AbstractLoss):
     """
 
     has_heads: ClassVar[bool] = True
+    one_class: ClassVar[bool] = True
 
     kind: Literal["recursive_consistency"] = "recursive_consistency"
     weight: Annotated[float, Range(0.05, 1.0, log=True)] = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from jaxtyping import Float
 from pydantic import Field
@@ -22,6 +22,8 @@ class RegMixup(AbstractLoss):
     Reference: Pinto et al., Using Mixup as a Regularizer Can Surprisingly Improve Accuracy and Out Distribution
     Robustness, NeurIPS 2022, https://arxiv.org/abs/2206.14502.
     """
+
+    one_class: ClassVar[bool] = True
 
     kind: Literal["regmixup"] = "regmixup"
     eta: Annotated[float, Range(0.1, 3.0, log=True)] = Field(

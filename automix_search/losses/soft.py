@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor
@@ -13,6 +13,8 @@ from automix_search.losses.base import AbstractTargetLoss
 
 class SoftCrossEntropy(AbstractTargetLoss):
     """Cross-entropy with soft targets: the usual loss for one class an image."""
+
+    one_class: ClassVar[bool] = True
 
     kind: Literal["soft_cross_entropy"] = "soft_cross_entropy"
 

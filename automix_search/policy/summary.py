@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from automix_search.families import Spec, kind_of
+from automix_search.losses import AbstractLoss, BinaryCrossEntropy, SoftCrossEntropy
 from automix_search.mixing import Switch
 from automix_search.policy.schema import Policy
 from automix_search.schedules import AbstractSchedule, Constant
@@ -15,8 +16,14 @@ def summary(policy: Policy) -> str:
     steps = [*policy.transform.load, *policy.transform.batch]
     parts = [_call(step, skip=("schedule",)) + _when(getattr(step, "schedule", None)) for step in steps]
     parts.append(_mix(policy.mix))
-    smoothing = f", smoothing {policy.loss.smoothing:.2g}" if policy.loss.smoothing else ""
-    return (" + ".join(part for part in parts if part) or "none") + smoothing
+    return (" + ".join(part for part in parts if part) or "none") + _loss(policy.loss)
+
+
+def _loss(loss: AbstractLoss) -> str:
+    """A loss that is not the usual one, and smoothing."""
+    usual = isinstance(loss, SoftCrossEntropy | BinaryCrossEntropy)
+    smoothing = f", smoothing {loss.smoothing:.2g}" if loss.smoothing else ""
+    return ("" if usual else f", {_call(loss, skip=('smoothing',))}") + smoothing
 
 
 def _mix(mix: Switch) -> str:

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from automix_search.data import ImageInfo
 from automix_search.errors import InputError
-from automix_search.losses import BinaryCrossEntropy, SoftCrossEntropy
+from automix_search.families import kind_of
+from automix_search.losses import BinaryCrossEntropy
 from automix_search.policy import Policy
 from automix_search.signals import Need, no_teacher, other_classes
 
@@ -18,11 +19,11 @@ def settle_loss(policy: Policy, info: ImageInfo) -> Policy:
     Raises:
         InputError: It names a loss for one class an image, but images have several labels.
     """
-    if not info.multi_label or not isinstance(policy.loss, SoftCrossEntropy):
+    if not info.multi_label or not policy.loss.one_class:
         return policy
     if "loss" in policy.model_fields_set:
         raise InputError(
-            f"the policy's loss `{policy.loss.kind}` is for one class an image, but images of `{info.name}` "
+            f"the policy's loss `{kind_of(type(policy.loss))}` is for one class an image, but images of `{info.name}` "
             f"have several labels; say `loss: {{kind: binary_cross_entropy}}`"
         )
     return policy.model_copy(update={"loss": BinaryCrossEntropy()})

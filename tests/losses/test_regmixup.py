@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from loss_steps import blended, network, pictures, step_of
+from loss_steps import CLASSES, SIZE, blended, network, pictures, step_of
 from torch.nn import functional
 
 from automix_search.losses.regmixup import RegMixup
 from automix_search.mixing import MixedBatch
+from automix_search.models import ModelSpec, build_model
+from automix_search.policy import Policy
 
 LABELS = torch.tensor([0, 3, 2, 1, 4, 2])
 
@@ -54,3 +56,23 @@ def test_smooths() -> None:
     found = loss(step_of(loss, blended(images, 1.0), model=model, labels=LABELS))
     wanted = functional.cross_entropy(model(images), LABELS, label_smoothing=0.1)
     torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize(
+    ("mix", "alone"),
+    [
+        ({"kind": "cutmix"}, [12]),
+        ({"kind": "cutmix", "label": {"kind": "attention"}}, [6, 6]),
+    ],
+)
+def test_batches_run_apart_where_something_is_caught_on_the_way(
+    mix: dict[str, object], alone: list[int]
+) -> None:
+    """One pass over both, or one pass each; as many images in all."""
+    torch.manual_seed(0)
+    model = build_model(ModelSpec(name="tiny_vit"), channels=3, size=SIZE, num_classes=CLASSES)
+    built = Policy(mix=mix, loss=RegMixup()).build(num_classes=CLASSES, model=model)
+    seen: list[int] = []
+    model.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    built.loss(model, pictures(), LABELS).backward()  # type: ignore[no-untyped-call]
+    assert seen == alone
