@@ -15,8 +15,8 @@ SIZE = (28, 35)
 
 
 def features_of(cells: Tensor) -> Tensor:
-    """Features whose strength, summed over three channels, is what is wanted; signs do not count."""
-    return cells[:, None] * torch.tensor([0.5, -0.3, 0.2]).view(1, 3, 1, 1)
+    """Features whose strength, summed over channels, is what is wanted; their signs cancel out."""
+    return cells[:, None] * torch.tensor([0.5, -0.3, -0.2]).view(1, 3, 1, 1)
 
 
 def mixed(

@@ -13,7 +13,7 @@ from automix_search.mixing.salient.spectral_residual import spectral_residual
 from automix_search.signals import Need, Signals
 from automix_search.testing.signals import GivenSignals
 
-SIZES = [(9, 16), (32, 32), (40, 27), (1, 7), (2, 1)]
+SIZES = [(9, 16), (32, 32), (40, 27), (1, 7), (2, 1), (1, 1)]
 
 OPENCV = [
     [255, 235, 190, 136, 85, 38, 6, 75, 117, 179, 248, 255, 107, 61, 118, 125],

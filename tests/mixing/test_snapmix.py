@@ -25,7 +25,7 @@ class TwoBoxes(SnapMix):
 
     kind: str = "two_boxes"  # type: ignore[assignment]
     target: tuple[tuple[int, int, int, int], ...] = ((4, 12, 0, 12),)
-    cut: tuple[tuple[int, int, int, int], ...] = ((2, 8, 6, 22),)
+    cut: tuple[tuple[int, int, int, int], ...] = ((2, 8, 6, 20),)
 
     def boxes(self, pairs: Pairs, draws: int, random: Randomness) -> tuple[Boxes, Boxes]:
         return written(self.target), written(self.cut)
@@ -50,7 +50,7 @@ def mixed(mixer: SnapMix, class_maps: Tensor | None = None, partner: list[int] |
 def test_the_cut_is_resized_into_the_target() -> None:
     images, batch = drawn(4, 3, *SIZE), mixed(TwoBoxes())
     wanted = images.clone()
-    crop = images.roll(-1, 0)[:, :, 2:8, 6:22]
+    crop = images.roll(-1, 0)[:, :, 2:8, 6:20]
     wanted[:, :, 4:12, 0:12] = functional.interpolate(crop, (8, 12), mode="bilinear", align_corners=True)
     torch.testing.assert_close(batch.inputs, wanted, atol=1e-5, rtol=0)
     assert batch.mask is not None
@@ -69,6 +69,14 @@ def test_boxes_of_every_item_are_its_own() -> None:
         torch.testing.assert_close(together.weights[number], alone.weights[number])
 
 
+def test_a_target_of_one_line_shows_the_first_line_of_the_cut() -> None:
+    images, batch = drawn(4, 3, *SIZE), mixed(TwoBoxes(target=((5, 6, 3, 20),)))
+    wanted = functional.interpolate(
+        images.roll(-1, 0)[:, :, 2:3, 6:20], (1, 17), mode="bilinear", align_corners=True
+    )
+    torch.testing.assert_close(batch.inputs[:, :, 5:6, 3:20], wanted, atol=1e-5, rtol=0)
+
+
 def class_shares(class_maps: Tensor) -> Tensor:
     """The authors' semantic percentage maps."""
     large = functional.interpolate(class_maps[:, None], SIZE, mode="bilinear", align_corners=False)[:, 0]
@@ -80,7 +88,7 @@ def test_labels_by_what_stays_and_what_arrives() -> None:
     class_maps, weights = drawn(4, 4, 6), mixed(TwoBoxes()).weights
     shares = class_shares(class_maps)
     torch.testing.assert_close(weights[:, 0], 1 - shares[:, 4:12, 0:12].sum((1, 2)))
-    torch.testing.assert_close(weights[:, 1], shares.roll(-1, 0)[:, 2:8, 6:22].sum((1, 2)))
+    torch.testing.assert_close(weights[:, 1], shares.roll(-1, 0)[:, 2:8, 6:20].sum((1, 2)))
     assert (weights.sum(1) - 1).abs().max() > 0.05
 
 
