@@ -59,7 +59,7 @@ class SMMix(AbstractMixer):
         source, target = (in_pixels(Boxes(start, start + side, grid), pairs.size) for start in (there, here))
         mask = target.outside().to(pairs.images.device, non_blocking=True)
         moved = moved_partners(pairs, source.start, target)
-        inputs = pairs.own_copy().lerp_(moved, (1 - mask).to(moved.dtype))
+        inputs = moved.lerp_(pairs.own_images(), mask.to(moved.dtype))
         weights = pair_weights(target.share_outside(), pairs.count, pairs.images)
         return MixedBatch(inputs, pairs.sources(), weights, mask)
 
@@ -91,12 +91,11 @@ def moved_partners(pairs: Pairs, source: Edges, target: Boxes) -> Tensor:
     """Partners, `N x C x H x W`, shifted so that what starts at `source` starts where the target box does.
 
     Where tokens do not divide the picture, boxes of as many tokens may differ by a pixel; the target's size counts.
+    Pictures are shifted as one line of pixels each: inside the box that is the same, outside it has no meaning.
     """
-    rows, columns = (
-        (torch.arange(full, device=source.device) + step[:, None]).clamp(0, full - 1)
-        for full, step in zip(pairs.size, source - target.start, strict=True)
-    )
-    places = (rows[:, :, None] * pairs.size[1] + columns[:, None, :]).flatten(1)
-    partners = pairs.partner_images()
-    moved = partners.flatten(2).gather(2, places[:, None].expand(-1, partners.shape[1], -1))
-    return moved.view(-1, partners.shape[1], *pairs.size)
+    images = pairs.images
+    (down, across), plane = source - target.start, images[0, 0].numel()
+    lines = functional.pad(images.flatten(), (plane, plane)).unfold(0, images[0].numel(), 1)
+    moved = lines[plane + pairs.partner * images[0].numel() + down * pairs.size[1] + across]
+    moved = moved.view(-1, *images.shape[1:])
+    return moved if images.is_contiguous() else torch.empty_like(pairs.own_images()).copy_(moved)

@@ -48,5 +48,5 @@ class TokenMix(AbstractMaskMixer):
         else:
             order = random.uniforms((draws, places), pairs.images)
         own = torch.ones(draws, places, dtype=torch.bool, device=order.device)
-        own.scatter_(1, order.topk(replaced, dim=1).indices, False)
+        own.scatter_(1, order.topk(replaced, dim=1, sorted=False).indices, False)
         return as_mask(own.view(-1, *grid), pairs.size)
