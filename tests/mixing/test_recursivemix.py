@@ -68,6 +68,21 @@ def test_the_whole_history_stands_in_the_box(draws: int, interpolation: Interpol
     assert memory[IMAGES].data_ptr() != batch.inputs.data_ptr()
 
 
+def test_shares_of_three_steps() -> None:
+    """A history's own share of its history goes on: (1 - b) of now, b (1 - a) of the last, b a of the one before."""
+    memory, random, mixer = Memory(), seeded(2), RecursiveMix(largest_area=1)
+    batches = []
+    for number in range(3):
+        labels = torch.eye(3)[[number] * 2]
+        batches.append(step(mixer, torch.randn(2, 1, 12, 18), labels, memory, random))
+        torch.testing.assert_close(memory[TARGETS], batches[-1].targets(labels))
+    first, second = batches[1].weights[0, 1], batches[2].weights[0, 1]
+    assert 0 < first < 1
+    assert 0 < second < 1
+    wanted = torch.stack((second * first, second * (1 - first), 1 - second))
+    torch.testing.assert_close(memory[TARGETS], wanted.expand(2, 3))
+
+
 @settings(max_examples=25)
 @given(st.lists(st.integers(1, 5), min_size=2, max_size=6), st.booleans(), st.booleans(), st.integers(0, 99))
 def test_labels_keep_their_mass_through_steps_of_any_size(
