@@ -27,9 +27,9 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of a few values."""
+    """One of a few values, or of a few lists of values."""
 
-    options: tuple[Scalar, ...]
+    options: tuple[Scalar | tuple[Scalar, ...], ...]
 
 
 def declared_range(field: FieldInfo) -> Range | Choice | None:

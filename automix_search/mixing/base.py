@@ -23,7 +23,7 @@ from automix_search.mixing.boxes import Boxes
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
 from automix_search.schedules import Scheduled
-from automix_search.signals import Need
+from automix_search.signals import Layer, Need
 
 Share = Float[Tensor, "n"]
 Mask = Float[Tensor, "n 1 H W"]
@@ -44,6 +44,10 @@ class AbstractMixer(Scheduled):
     def needs(self) -> frozenset[Need]:
         """What the method looks at beside pixels and labels."""
         return frozenset()
+
+    def hidden_layers(self) -> tuple[Layer, ...]:
+        """Layers of the model that the method may mix, beside the input."""
+        return ()
 
     @abstractmethod
     def mix(self, pairs: Pairs, draws: int, random: Randomness) -> MixedBatch:

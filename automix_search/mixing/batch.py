@@ -63,6 +63,10 @@ class Pairs:
         """The own samples' part of something that the pool has."""
         return maps if self.own is None else maps[self.own]
 
+    def partner_of(self, maps: Shaped[Tensor, "P *rest"]) -> Shaped[Tensor, "N *rest"]:
+        """The partners' part of something that the pool has: a fresh copy that the caller may overwrite."""
+        return _picked(maps, self.partner)
+
     def partner_images(self) -> Tensor:
         """Partners, `N x C x *spatial`: a fresh copy that the caller may overwrite."""
         return _picked(self.images, self.partner)

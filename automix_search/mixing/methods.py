@@ -6,6 +6,9 @@ from typing import Annotated
 
 from automix_search.families import Family
 from automix_search.mixing.base import AbstractMixer
+from automix_search.mixing.hidden.alignmix import AlignMix
+from automix_search.mixing.hidden.manifoldmix import ManifoldMix
+from automix_search.mixing.hidden.patchup import PatchUp
 from automix_search.mixing.pixels.cellmix import CellMix
 from automix_search.mixing.pixels.cutmix import CutMix
 from automix_search.mixing.pixels.cutmix_minmax import CutMixMinMax
@@ -61,6 +64,9 @@ MIXERS = Family(
         TokenCutMix,
         SMMix,
         MergeMix,
+        ManifoldMix,
+        PatchUp,
+        AlignMix,
     ),
 )
 

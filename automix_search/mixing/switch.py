@@ -20,7 +20,7 @@ from automix_search.mixing.pixels.none import NoMix
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
 from automix_search.schedules import Constant, Schedule
-from automix_search.signals import Need, Signals
+from automix_search.signals import Layer, Need, Signals
 
 
 class Option(Spec):
@@ -65,6 +65,13 @@ class Switch(Spec):
         """What its methods, its partner rule and its label rule look at beside pixels and labels."""
         methods = (option.method.needs() for option in self.options if option.weight > 0)
         return frozenset().union(*methods, self.partner.needs(), self.label.needs())
+
+    def hidden_layers(self) -> tuple[Layer, ...]:
+        """Layers of the model that its methods may mix, beside the input."""
+        layers = (
+            layer for option in self.options if option.weight > 0 for layer in option.method.hidden_layers()
+        )
+        return tuple(dict.fromkeys(layers))
 
     def mix(
         self, images: Tensor, progress: float, random: Randomness, signals: Signals | None = None

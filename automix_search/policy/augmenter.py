@@ -24,6 +24,7 @@ from automix_search.signals import (
     Need,
     Scale,
     Signals,
+    check_layers,
     check_needs,
     classifier,
     no_teacher,
@@ -129,6 +130,7 @@ class Augmenter:
         self.heads = _heads(criterion, model, num_classes)
         if model is not None:
             check_needs(self.needs, model)
+            check_layers(mix.hidden_layers(), model)
         self._memory: Memory = {}
         self._random = Randomness(generator)
         self._scale: dict[torch.device, tuple[Tensor, Tensor]] = {}

@@ -1,9 +1,9 @@
 """What a method may look at beside the pixels: saliency, attention, features, predictions. Torch hooks."""
 
 from automix_search.signals.attention import Attention
-from automix_search.signals.fitness import check_needs
+from automix_search.signals.fitness import check_layers, check_needs
 from automix_search.signals.forward import HiddenMix, Outcome, run
-from automix_search.signals.layers import classifier
+from automix_search.signals.layers import Layer, classifier, layer_name
 from automix_search.signals.needs import Need, extra_passes
 from automix_search.signals.of_model import ModelSignals
 from automix_search.signals.signals import Memory, Scale, Signals, no_teacher, other_classes
@@ -11,15 +11,18 @@ from automix_search.signals.signals import Memory, Scale, Signals, no_teacher, o
 __all__ = [
     "Attention",
     "HiddenMix",
+    "Layer",
     "Memory",
     "ModelSignals",
     "Need",
     "Outcome",
     "Scale",
     "Signals",
+    "check_layers",
     "check_needs",
     "classifier",
     "extra_passes",
+    "layer_name",
     "no_teacher",
     "other_classes",
     "run",

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from torch import nn
 
+from automix_search.errors import InputError
 from automix_search.signals.attention import attention_blocks, no_attention
-from automix_search.signals.layers import classifier, stages
+from automix_search.signals.layers import Layer, classifier, layer_name, module_named, stages
 from automix_search.signals.needs import Need
 
 
@@ -24,3 +25,18 @@ def check_needs(needs: Iterable[Need], model: nn.Module) -> None:
         classifier(model)
     if Need.LAYERS in wanted:
         stages(model)
+
+
+def check_layers(layers: Iterable[Layer], model: nn.Module) -> None:
+    """See that a model has all layers that are to be mixed, and that their features can be.
+
+    Raises:
+        InputError: It has not so many stages or no module of a name, or it reckons features again backward.
+    """
+    for layer in layers:
+        module_named(model, layer if isinstance(layer, str) else layer_name(layer, stages(model)))
+        if any(getattr(module, "grad_checkpointing", False) for module in model.modules()):
+            raise InputError(
+                "hidden features cannot be mixed where the model recomputes them backward; "
+                "turn its gradient checkpointing off"
+            )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from automix_search.errors import InputError
 from automix_search.signals.attention import Attention, watched_attention
-from automix_search.signals.layers import LastMap, watched_map
+from automix_search.signals.layers import LastMap, module_named, uncompiled, watched_map
 
 Change = Callable[[Shaped[Tensor, "N *features"]], tuple[Shaped[Tensor, "N *features"], Float[Tensor, "N m"]]]
 
@@ -59,6 +59,8 @@ def run(
 ) -> Outcome:
     """Run a model on a mixed batch; no hook is left behind.
 
+    A compiled model runs eagerly where something is mixed or caught on the way.
+
     Args:
         model: The model, in the mode that it is to run in.
         inputs: `N x C x *spatial`.
@@ -67,7 +69,7 @@ def run(
         features: Whether to catch the last feature map.
 
     Raises:
-        InputError: The model has no such layer, or no attention.
+        InputError: The model has no such layer, the layer gives no row for each image, or there is no attention.
     """
     seen: Attention | None = None
     last: LastMap | None = None
@@ -78,28 +80,31 @@ def run(
         if features:
             last = hooks.enter_context(watched_map(model))
         if hidden is not None:
-            hooks.callback(_mix_at(model, hidden, weights))
+            hooks.callback(_mix_at(model, hidden, len(inputs), weights))
+        if attention or features or hidden is not None:
+            hooks.enter_context(uncompiled())
         logits = model(inputs)
+    if hidden is not None and not weights:
+        raise InputError(f"the layer `{hidden.layer}` cannot be mixed: it does not run when the model does")
     size = (inputs.shape[-2], inputs.shape[-1])
     return Outcome(
         logits, weights[0] if weights else None, seen, None if last is None else last.features(size)
     )
 
 
-def _mix_at(model: nn.Module, hidden: HiddenMix, weights: list[Tensor]) -> Callable[[], None]:
-    """Mix what the layer gives the first time it runs; returns what takes the hook away."""
-    layer = dict(model.named_modules()).get(hidden.layer)
-    if layer is None:
-        raise InputError(
-            f"a {type(model).__name__} has no layer `{hidden.layer}` whose features could be mixed"
-        )
+def _mix_at(model: nn.Module, hidden: HiddenMix, count: int, weights: list[Tensor]) -> Callable[[], None]:
+    """Mix what the layer gives for `count` images the first time it runs; returns what takes the hook away."""
 
-    def mix(_: nn.Module, __: object, output: Tensor) -> Tensor:
+    def mix(_: nn.Module, __: object, output: object) -> object:
         if weights:
             return output
+        if not isinstance(output, Tensor) or output.ndim < 2 or len(output) != count:
+            shape = tuple(output.shape) if isinstance(output, Tensor) else f"a {type(output).__name__}"
+            raise InputError(
+                f"the layer `{hidden.layer}` cannot be mixed: it gives {shape} and not a row for each of {count} images"
+            )
         mixed, share = hidden.change(output)
         weights.append(share)
         return mixed
 
-    handle = layer.register_forward_hook(mix)
-    return lambda: handle.remove()
+    return module_named(model, hidden.layer).register_forward_hook(mix).remove

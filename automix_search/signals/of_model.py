@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from automix_search.errors import InputError
 from automix_search.signals.attention import Attention, attention_blocks, no_attention, watched_attention
-from automix_search.signals.layers import classifier, stages, watched_map
+from automix_search.signals.layers import classifier, stages, uncompiled, watched_map
 from automix_search.signals.merging import merged_attention
 from automix_search.signals.signals import Memory, Onlooker, Scale, Signals, Source, no_teacher, other_classes
 
@@ -157,11 +157,11 @@ def _seen_size(model: nn.Module, sizes: list[tuple[int, int]]) -> Callable[[], N
 
 @contextmanager
 def undisturbed(model: nn.Module, like: Tensor) -> Iterator[None]:
-    """Run a model in evaluation mode and float32; every module gets its own mode back."""
+    """Run a model in evaluation mode, eagerly and in float32; every module gets its own mode back."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        with torch.autocast(like.device.type, enabled=False):
+        with torch.autocast(like.device.type, enabled=False), uncompiled():
             yield
     finally:
         for module, mode in modes.items():

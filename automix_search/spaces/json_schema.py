@@ -138,12 +138,23 @@ def _or_hole(schema: JsonSchema, definitions: Mapping[str, JsonSchema]) -> JsonS
     values: list[JsonSchema] = [value]
     if kinds:
         values.append({"enum": kinds, "description": "The method, with every range that it declares."})
-    if any(arm.get("type") in ("number", "integer", "boolean") or "enum" in arm for arm in arms):
+    if any(_may_declare(arm) for arm in arms):
         values.append({"const": "default", "description": "The range that the method declares."})
     ranges = (
         [{"$ref": "#/$defs/Range"}] if any(arm.get("type") in ("number", "integer") for arm in arms) else []
     )
     return {**about, "anyOf": [*values, *ranges, _choice(values)]}
+
+
+def _may_declare(arm: JsonSchema) -> bool:
+    """Whether a field of such values may declare a range: numbers, switches, names, lists of numbers or texts."""
+    items = arm.get("items", {})
+    plain = [item.get("type") for item in items.get("anyOf", [items])]
+    return (
+        arm.get("type") in ("number", "integer", "boolean")
+        or "enum" in arm
+        or (arm.get("type") == "array" and set(plain) <= {"number", "integer", "string"})
+    )
 
 
 def _choice(values: list[JsonSchema]) -> JsonSchema:

@@ -171,7 +171,9 @@ def _whole(position: Position) -> bool:
 def explicit(position: Position, values: Range | Choice) -> Tree:
     """A range or a choice as it is written in a file."""
     if isinstance(values, Choice):
-        return {"choice": list(values.options)}
+        return {
+            "choice": [list(option) if isinstance(option, tuple) else option for option in values.options]
+        }
     whole = _whole(position) or (
         position.annotation is Any and isinstance(values.low, int) and isinstance(values.high, int)
     )

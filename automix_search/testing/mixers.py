@@ -50,11 +50,48 @@ def cycle(count: int) -> Tensor:
     return torch.arange(1, count + 1) % count
 
 
-class MixerContract:
-    """What every mixing method keeps to; set `mixer` to a method and pytest collects the rest.
+class MethodContract:
+    """What every mixing method keeps to, whatever it mixes.
 
     Attributes:
         mixer: The method under test.
+    """
+
+    mixer: AbstractMixer
+
+    def test_is_read_back_from_a_file(self) -> None:
+        switch = Switch.model_validate({"options": [{"method": self.mixer}], "probability": 0.5})
+        policy = Policy(mix=switch)
+        assert Policy.model_validate(dump(policy), context={"methods": (type(self.mixer),)}) == policy
+
+    def test_pickles(self) -> None:
+        assert pickle.loads(pickle.dumps(self.mixer)) == self.mixer
+
+    def test_every_field_can_be_searched(self) -> None:
+        for name, field in type(self.mixer).model_fields.items():
+            if name in ("kind", "field_schedules"):
+                continue
+            declared = declared_range(field)
+            assert not field.is_required(), f"`{name}` needs a default"
+            assert field.description, f"`{name}` needs a description"
+            assert declared is not None, f"`{name}` needs a search range"
+            for value in ends(declared):
+                type(self.mixer).model_validate({name: value})
+
+    def test_says_where_it_comes_from(self) -> None:
+        assert (type(self.mixer).__doc__ or "").strip()
+        assert kind_of(type(self.mixer)).isidentifier()
+
+    def test_unknown_fields_are_errors(self) -> None:
+        tree: Mapping[str, Any] = {**self.mixer.model_dump(), "no_such_field": 1}
+        with pytest.raises(ValueError, match="no_such_field"):
+            type(self.mixer).model_validate(tree)
+
+
+class MixerContract(MethodContract):
+    """What every mixing method keeps to; set `mixer` to a method and pytest collects the rest.
+
+    Attributes:
         keeps_places: Whether every pixel stays where it was; False for methods that resize or move things.
         varies: Whether a method draws anything at all.
         per_image: Whether what a method sees in each image gives every item a mask of its own, also where
@@ -63,7 +100,6 @@ class MixerContract:
             weigh them by what these pixels show.
     """
 
-    mixer: AbstractMixer
     keeps_places: bool = True
     varies: bool = True
     per_image: bool = False
@@ -201,34 +237,6 @@ class MixerContract:
         assert last.inputs.is_contiguous(memory_format=torch.channels_last)
         torch.testing.assert_close(last.inputs, plain.inputs)
 
-    def test_is_read_back_from_a_file(self) -> None:
-        switch = Switch.model_validate({"options": [{"method": self.mixer}], "probability": 0.5})
-        policy = Policy(mix=switch)
-        assert Policy.model_validate(dump(policy), context={"methods": (type(self.mixer),)}) == policy
-
-    def test_pickles(self) -> None:
-        assert pickle.loads(pickle.dumps(self.mixer)) == self.mixer
-
-    def test_every_field_can_be_searched(self) -> None:
-        for name, field in type(self.mixer).model_fields.items():
-            if name in ("kind", "field_schedules"):
-                continue
-            declared = declared_range(field)
-            assert not field.is_required(), f"`{name}` needs a default"
-            assert field.description, f"`{name}` needs a description"
-            assert declared is not None, f"`{name}` needs a search range"
-            for value in ends(declared):
-                type(self.mixer).model_validate({name: value})
-
-    def test_says_where_it_comes_from(self) -> None:
-        assert (type(self.mixer).__doc__ or "").strip()
-        assert kind_of(type(self.mixer)).isidentifier()
-
-    def test_unknown_fields_are_errors(self) -> None:
-        tree: Mapping[str, Any] = {**self.mixer.model_dump(), "no_such_field": 1}
-        with pytest.raises(ValueError, match="no_such_field"):
-            type(self.mixer).model_validate(tree)
-
 
 def ends(declared: Range | Choice) -> tuple[Any, ...]:
     """The ends of a range, or all of a choice."""
@@ -243,7 +251,7 @@ def recomposed(images: Tensor, batch: MixedBatch) -> Tensor:
     return batch.mask * own + (1 - batch.mask) * partner
 
 
-def missing(contracts: tuple[type[MixerContract], ...], members: tuple[type[Spec], ...]) -> set[str]:
+def missing(contracts: tuple[type[MethodContract], ...], members: tuple[type[Spec], ...]) -> set[str]:
     """Kinds of the members that none of the contracts tests; one that gets its mixer later tests none yet."""
     tested = {type(contract.mixer) for contract in contracts if hasattr(contract, "mixer")}
     return {kind_of(member) for member in members if member not in tested}

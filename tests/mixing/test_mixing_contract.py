@@ -15,6 +15,7 @@ from automix_search.mixing.pixels.none import NoMix
 from automix_search.mixing.pixels.resizemix import ResizeMix
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
+from automix_search.testing.features import FeatureMixerContract
 from automix_search.testing.mixers import MixerContract, missing
 
 
@@ -79,7 +80,8 @@ class TestOneOfTheUsers(MixerContract):
 def test_no_member_is_left_out() -> None:
     for path in Path(__file__).parent.glob("test_contract_*.py"):
         import_module(path.stem)
-    assert not missing(tuple(MixerContract.__subclasses__()), MIXERS.members)
+    contracts = (*MixerContract.__subclasses__(), *FeatureMixerContract.__subclasses__())
+    assert not missing(contracts, MIXERS.members)
     assert missing((TestMixup, TestCutMix), (Mixup, CutMix, FMix, NoMix)) == {"none", "fmix"}
 
 

@@ -29,10 +29,30 @@ def test_default_finds_the_field_of_the_switch_beside_a_bare_method():
     assert found["mix.probability"] in declared
 
 
+def labelled(declared):
+    """A declared range as a parameter: a list among the options of a choice is called after its items."""
+    if isinstance(declared, Range):
+        return declared
+    return Choice(
+        tuple("+".join(map(str, item)) if isinstance(item, tuple) else item for item in declared.options)
+    )
+
+
+def test_default_of_a_field_that_is_a_list_is_a_choice_of_lists():
+    found = space("mix: {kind: manifoldmix, layers: default}")
+    assert values("mix: {kind: manifoldmix, layers: default}") == {
+        "mix.layers": Choice(("0", "1+2", "0+1+2", "0+1+2+3"))
+    }
+    (method,) = (option.method for option in found.fill({"mix.layers": "1+2"}).policy.mix.options)
+    assert method.layers == (1, 2)
+    own = space("mix: {kind: manifoldmix, layers: {choice: [[0, layer1], [-1]]}}")
+    assert [point["mix.layers"] for point in own.grid(1)] == ["0+layer1", "-1"]
+
+
 @pytest.mark.parametrize("kind", sorted(MIXERS.kinds()))
 def test_a_bare_name_searches_every_declared_range_of_the_method(kind):
     declared = {
-        f"mix.{name}": next(item for item in field.metadata if isinstance(item, Range | Choice))
+        f"mix.{name}": labelled(next(item for item in field.metadata if isinstance(item, Range | Choice)))
         for name, field in MIXERS.kinds()[kind].model_fields.items()
         if any(isinstance(item, Range | Choice) for item in field.metadata)
     }

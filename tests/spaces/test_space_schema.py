@@ -71,6 +71,14 @@ def test_wrong_spaces_do_not(text):
     assert not allows(SPACE, f"format: automix-search/space/1\n{text}")
 
 
+def test_a_list_that_declares_a_choice_may_be_a_hole():
+    start = "format: automix-search/space/1\nmix: {kind: manifoldmix, layers: "
+    assert allows(SPACE, start + "default}")
+    assert allows(SPACE, start + "{choice: [[0, layer1], [-1]]}}")
+    assert allows(SPACE, start + "[1, layer4]}")
+    assert not allows(SPACE, start + "[[1]]}")
+
+
 def test_trainer_settings_may_be_holes_and_need_not_be_all_there():
     start = "format: automix-search/space/1\n"
     assert allows(TUNED, start + "trainer: {optimiser: {lr: {range: [0.01, 1], log: true}}, epochs: default}")
