@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from automix_search.mixing.salient.block_labelling import Labelling
+from automix_search.mixing.salient.block_relaxation import relaxed_levels
 
 
 def problem(side: int, levels: int, stiffness: float, count: int = 4, seed: int = 0) -> Labelling:
@@ -189,3 +190,23 @@ def test_coarse_energy_is_fine_energy_of_equal_squares() -> None:
     coarse = torch.randint(3, (1, 4, 3, 3), generator=Generator().manual_seed(0)).float()
     fine = functional.interpolate(coarse, scale_factor=2)
     torch.testing.assert_close(case._coarser().energy(coarse), case.energy(fine))
+
+
+def straight(values: Tensor, at: Tensor) -> Tensor:
+    """Between whole numbers on a straight line: `values[k]` at k."""
+    low = at.floor().clamp(0, len(values) - 2).long()
+    below, above = (values.gather(0, each[None])[0] for each in (low, low + 1))
+    return below.lerp(above, at - low)
+
+
+@pytest.mark.parametrize("levels", [2, 3, 4])
+def test_many_steps_reach_the_minimum_cut(levels: int) -> None:
+    """Between whole levels there is nothing cheaper than the cut, and the steps come down to it."""
+    case = problem(6, levels, 0.3, count=3, seed=2)
+    relaxed = relaxed_levels(case.price, case.right, case.down, torch.zeros(3, 6, 6), steps=3000)
+    squares = torch.arange(levels).square().float().view(-1, 1, 1, 1)
+    across = straight(squares.expand(-1, 3, 6, 5), relaxed.diff(dim=2).abs()) * case.right[:, :, :-1]
+    below = straight(squares.expand(-1, 3, 5, 6), relaxed.diff(dim=1).abs()) * case.down[:, :-1]
+    reached = sum(part.sum((1, 2)) for part in (straight(case.price, relaxed), across, below))
+    cuts = torch.stack([minimum_cut(case, item) for item in range(3)])
+    torch.testing.assert_close(reached, price_of(case, cuts), rtol=1e-4, atol=1e-3)

@@ -57,7 +57,8 @@ class Labelling:
     def solved(self) -> Blocks:
         """The cheapest choice found: exact or nearly so, in whole numbers of float32."""
         start, top = self._from_coarse(), len(self.price) - 1
-        relaxed = relaxed_levels(self.price, self.right, self.down, start)
+        steps = min(8 + start.shape[-1], 20)
+        relaxed = relaxed_levels(self.price, self.right, self.down, start, steps)
         rounded = [(relaxed + offset).floor_().clamp_(0, top) for offset in OFFSETS]
         return self.settled(self.cheapest(torch.stack((start, *rounded)))[None])[0]
 

@@ -20,16 +20,19 @@ Flat = Float[Tensor, "E"]
 Edges = Float[Tensor, "2 E"]
 
 
-def relaxed_levels(price: Float[Tensor, "L N n n"], right: Blocks, down: Blocks, start: Blocks) -> Blocks:
+def relaxed_levels(
+    price: Float[Tensor, "L N n n"], right: Blocks, down: Blocks, start: Blocks, steps: int
+) -> Blocks:
     """Nearly the cheapest levels, where prices run straight between whole levels.
 
-    Each item is counted in units of its mean weight. More steps are taken the more blocks there are.
+    Each item is counted in units of its mean weight.
 
     Args:
         price: Price of each level at each block, convex in the level.
         right: Weight of the squared difference of a block and its right neighbour, not negative.
         down: The same for its lower neighbour.
         start: Levels to start from.
+        steps: Steps to take, at least one.
 
     Reference: Chambolle and Pock, A First-Order Primal-Dual Algorithm for Convex Problems, JMIV 2011,
     https://doi.org/10.1007/s10851-010-0251-1.
@@ -43,7 +46,6 @@ def relaxed_levels(price: Float[Tensor, "L N n n"], right: Blocks, down: Blocks,
     rises = (price.diff(dim=0).mul_(primal) / unit).flatten(1)
     slopes = [rise + level for level, rise in enumerate(rises)]
     bends = [weights * (2 * level - 1) + level * dual for level in range(1, top)]
-    steps = min(8 + side, 20)
     return _descended(start.flatten(), slopes, weights, bends, (primal, dual), side, steps).view_as(start)
 
 
