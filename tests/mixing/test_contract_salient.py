@@ -55,6 +55,11 @@ class TestGuidedMixupOfGradients(MixerContract):
     per_image = True
 
 
+class TestGuidedMixupOfADrawnShare(MixerContract):
+    mixer = GuidedMixup(pairing="given", alpha=1.0, sharpness=4.0)
+    per_image = True
+
+
 class TestGuidedMixupPairedGreedily(MixerContract):
     mixer = GuidedMixup()
     varies = False

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from scripted import Scripted
 from torch import Generator, Tensor
 from torch.nn import functional
 
@@ -170,6 +171,33 @@ def test_partners_are_found_among_the_own_samples() -> None:
 def test_an_even_kernel_is_refused() -> None:
     with pytest.raises(ValidationError, match="`kernel` must be odd, but got 4"):
         GuidedMixup(kernel=4)
+
+
+@pytest.mark.parametrize("sharpness", [0.5, 1.0, 8.0])
+def test_masks_are_shifted_to_the_drawn_share(sharpness: float) -> None:
+    images, share = torch.randn(5, 3, *SIZE), [0.3, 0.03, 0.5, 0.97, 0.81]
+    pairs = Pairs(images, torch.arange(5).roll(1), seen=GivenSignals(images, saliency=drawn(5) ** 3))
+    mixer = GuidedMixup(saliency="gradient", pairing="given", alpha=1.0, sharpness=sharpness)
+    batch = mixer.mix(pairs, 5, Scripted(share))
+    torch.testing.assert_close(batch.weights[:, 0], torch.tensor(share), atol=1e-4, rtol=0)
+    together = mixer.mix(pairs, 1, Scripted([0.3]))
+    torch.testing.assert_close(together.weights[:, 0], torch.full((5,), 0.3), atol=1e-4, rtol=0)
+    plain = masks(mixed(drawn(5) ** 3, images, pairing="given", sharpness=sharpness))
+    torch.testing.assert_close(
+        masks(batch).logit() - plain.logit(),
+        (masks(batch).logit() - plain.logit())[:, :1, :1].expand_as(plain),
+        atol=0.02,
+        rtol=1e-3,
+    )
+
+
+def test_all_and_nothing_of_the_own_image() -> None:
+    images = torch.randn(3, 3, *SIZE)
+    pairs = Pairs(images, torch.tensor([2, 0, 1]), seen=GivenSignals(images))
+    mixer = GuidedMixup(pairing="given", alpha=0.0)
+    assert torch.equal(mixer.mix(pairs, 1, Randomness()).inputs, images)
+    none = mixer.mix(pairs, 1, Scripted([0.0]))
+    torch.testing.assert_close(none.inputs, images[pairs.partner])
 
 
 def test_only_the_gradient_is_a_need() -> None:

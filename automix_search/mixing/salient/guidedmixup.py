@@ -22,12 +22,18 @@ from automix_search.signals import Need, Signals
 
 Distance = Literal["l2", "l1", "cosine"]
 
+CERTAIN = 20.0
+"""Log odds at which a float32 probability is 1."""
+HALVINGS = 25
+"""Enough for a mean within 1e-4, however sharp the mask."""
+
 
 class GuidedMixup(AbstractMixer):
     """Mixes every pixel by the ratio of the two saliencies; labels by the mean of that mask.
 
     Nothing is drawn. With `pairing: greedy` the method chooses the partners itself, such that salient regions
-    overlap little; the authors' script for CIFAR means to, but pairs at random. `sharpness` is ours.
+    overlap little; the authors' script for CIFAR means to, but pairs at random. `sharpness` and `alpha` are ours:
+    a high sharpness and a drawn share come near to PuzzleMix without its smoothing.
 
     Reference: Kang and Kim, GuidedMixup: An Efficient Mixup Strategy Guided by Saliency Maps, AAAI 2023,
     https://arxiv.org/abs/2306.16612.
@@ -52,6 +58,12 @@ class GuidedMixup(AbstractMixer):
         1.0, gt=0, description="Power of the saliency in the ratio; high makes an almost hard mask."
     )
 
+    alpha: Annotated[float | None, Range(0.2, 4.0, log=True)] = Field(
+        None,
+        ge=0,
+        description="Shift masks to a mean from Beta(alpha, alpha); null leaves it to the saliency, 0 mixes nothing.",
+    )
+
     @field_validator("kernel")
     @classmethod
     def _odd(cls, kernel: int) -> int:
@@ -66,8 +78,11 @@ class GuidedMixup(AbstractMixer):
         maps = self._maps(pairs.signals)
         if self.pairing == "greedy":
             pairs = replace(pairs, partner=_apart(pairs, maps, self.distance))
-        own, partner = pairs.own_of(maps).log(), maps[pairs.partner].log()
-        return mixed_by_mask(pairs, torch.sigmoid(self.sharpness * (own - partner))[:, None])
+        log_odds = self.sharpness * (pairs.own_of(maps).log() - maps[pairs.partner].log())
+        if self.alpha is not None:
+            share = random.beta(self.alpha, draws, pairs.images).to(maps.device, non_blocking=True)
+            log_odds = shifted_to(share.expand(pairs.count), log_odds)
+        return mixed_by_mask(pairs, torch.sigmoid(log_odds)[:, None])
 
     def _maps(self, signals: Signals) -> Maps:
         """Blurred saliency of the pool, of mean 1 and nowhere 0."""
@@ -88,3 +103,13 @@ def distances(rows: Float[Tensor, "n d"], distance: Distance) -> Float[Tensor, "
             unit = functional.normalize(rows)
             return 1 - unit @ unit.T
         return torch.cdist(rows, rows, p=2 if distance == "l2" else 1)
+
+
+def shifted_to(share: Float[Tensor, "n"], log_odds: Maps) -> Maps:
+    """Log odds shifted, each map by a number of its own, to a mean probability; found by halving an interval."""
+    low, high = -log_odds.amax((1, 2)) - CERTAIN, -log_odds.amin((1, 2)) + CERTAIN
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        enough = torch.sigmoid(log_odds + middle[:, None, None]).mean((1, 2)) > share
+        low, high = torch.where(enough, low, middle), torch.where(enough, middle, high)
+    return log_odds + high[:, None, None]
