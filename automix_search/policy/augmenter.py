@@ -162,7 +162,7 @@ class Augmenter:
                 f"this policy looks at more than images and labels ({names}): "
                 f"call `augmenter.loss(model, x, y)` instead of `augmenter(x, y)`"
             )
-        signals = Signals(*self._seen(x, y, progress), self._memory)
+        signals = Signals(*self._seen(x, y, progress), self._memory, self._random)
         batch = self.switch.mix(signals.images, progress, self._random, signals)
         weights = self.switch.label.weights(batch, signals, None)
         return replace(batch, weights=weights), signals.labels()
@@ -180,7 +180,7 @@ class Augmenter:
             A scalar, float32, ready for `backward()`.
         """
         images, labels, scale = self._seen(x, y, progress)
-        signals = ModelSignals(model, images, labels, scale, self.teacher, self._memory)
+        signals = ModelSignals(model, images, labels, scale, self.teacher, self._memory, self._random)
         mix, view = partial(self._mix, progress), partial(self._view, x, progress)
         step = Step(signals, mix(signals, None), self.switch.label, mix, view, self.heads, self.needs)
         return self.criterion(step)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from automix_search.errors import InputError
+from automix_search.randomness import Randomness
 from automix_search.signals.attention import Attention, attention_blocks, no_attention, watched_attention
 from automix_search.signals.layers import classifier, stages, uncompiled, watched_map
 from automix_search.signals.merging import merged_attention
@@ -43,6 +44,7 @@ class ModelSignals(Signals):
         scale: Mean and standard deviation that `images` were normalised by, if that is known.
         teacher: A trained model for the same images and classes.
         memory: What methods keep from step to step.
+        random: Source of draws for what is given no other.
     """
 
     def __init__(
@@ -53,8 +55,9 @@ class ModelSignals(Signals):
         scale: Scale | None = None,
         teacher: nn.Module | None = None,
         memory: Memory | None = None,
+        random: Randomness | None = None,
     ) -> None:
-        super().__init__(images, labels, scale, memory)
+        super().__init__(images, labels, scale, memory, random)
         self.model, self.teacher = model, teacher
         self._looks: dict[Source, Look] = {}
         self._saliency: Tensor | None = None
@@ -112,7 +115,7 @@ class ModelSignals(Signals):
 
     def with_images(self, images: Shaped[Tensor, "Q C H W"], labels: Float[Tensor, "Q K"]) -> ModelSignals:
         """What the same model and teacher say of other images, with the same memory."""
-        return ModelSignals(self.model, images, labels, self._scale, self.teacher, self.memory)
+        return ModelSignals(self.model, images, labels, self._scale, self.teacher, self.memory, self.random)
 
     def _of_the_task(self, logits: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
         """The teacher's logits, if it has the classes of the labels."""

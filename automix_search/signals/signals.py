@@ -5,6 +5,7 @@ Axes: P images in the pool, C channels, H x W pixels, h x w places of a coarser 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -12,6 +13,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from automix_search.errors import InputError
+from automix_search.randomness import Randomness
 
 Source = Literal["model", "teacher"]
 
@@ -38,6 +40,7 @@ class Signals:
         scale: Mean and standard deviation that `images` were normalised by, `1 x C x 1 x 1` each; None
             if that is not known.
         memory: What methods keep from step to step.
+        random: Source of draws for what is given no other; None seeds one from torch's global generator.
     """
 
     def __init__(
@@ -46,11 +49,18 @@ class Signals:
         labels: Float[Tensor, "P K"] | None = None,
         scale: Scale | None = None,
         memory: Memory | None = None,
+        random: Randomness | None = None,
     ) -> None:
         self.images = images
         self.memory: Memory = {} if memory is None else memory
         self._labels = labels
         self._scale = scale
+        self._random = random
+
+    @cached_property
+    def random(self) -> Randomness:
+        """Source of draws for what is given no other."""
+        return Randomness() if self._random is None else self._random
 
     def labels(self) -> Float[Tensor, "P K"]:
         """Soft targets of the images."""

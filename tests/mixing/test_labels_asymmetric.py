@@ -1,4 +1,4 @@
-"""Labels mixed by another share than the images: by a power of it, or by a constant."""
+"""Labels mixed by another share than the images: by a power of it, by a constant, or by a draw of their own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Generator, Tensor
 
 from automix_search.mixing import AbstractLabelRule, MixedBatch
 from automix_search.mixing.labels.asymmetric import AsymmetricLabels
 from automix_search.mixing.labels.dominant import DominantLabels
+from automix_search.mixing.labels.redrawn import RedrawnLabels
+from automix_search.policy import Policy
+from automix_search.randomness import Randomness
 from automix_search.signals import Signals
 
 
@@ -18,7 +21,8 @@ def labels(rule: AbstractLabelRule, *rows: list[float]) -> Tensor:
     weights = torch.tensor(rows)
     images = torch.zeros(len(rows), 1, 1, 1)
     sources = torch.zeros(weights.shape, dtype=torch.long)
-    return rule.weights(MixedBatch(images, sources, weights), Signals(images), None)
+    signals = Signals(images, random=Randomness(Generator().manual_seed(0)))
+    return rule.weights(MixedBatch(images, sources, weights), signals, None)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +71,38 @@ def test_labels_that_are_not_mixed_at_all() -> None:
     assert found.tolist() == [[1, 0], [0, 1]]
 
 
-@pytest.mark.parametrize("rule", [AsymmetricLabels(), DominantLabels()], ids=lambda rule: rule.kind)
+@pytest.mark.parametrize(
+    "rule", [AsymmetricLabels(), DominantLabels(), RedrawnLabels()], ids=lambda rule: rule.kind
+)
 def test_an_item_that_has_lost_all_weight_has_none(rule: AbstractLabelRule) -> None:
     assert labels(rule, [0.0, 0.0]).tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("alpha", [0.3, 1.0, 4.0])
+def test_redrawn_labels_have_moments_of_their_own(alpha: float) -> None:
+    """Mean 1/2 and variance 1 / (4 (2 alpha + 1)) where shares do not order them, five standard errors."""
+    found = labels(RedrawnLabels(alpha=alpha, ordered=False), *([[0.9, 0.1]] * 20_000))
+    assert found[:, 0].mean().item() == pytest.approx(0.5, abs=0.02)
+    assert found[:, 0].var().item() == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.05)
+    torch.testing.assert_close(found.sum(1), torch.ones(20_000))
+
+
+def test_redrawn_labels_keep_the_largest_part_the_largest() -> None:
+    """The larger of two uniform parts is 3/4 on average."""
+    found = labels(RedrawnLabels(), *([[0.4, 0.6]] * 20_000))
+    assert (found[:, 1] >= found[:, 0]).all()
+    assert found[:, 1].mean().item() == pytest.approx(0.75, abs=0.01)
+    assert labels(RedrawnLabels(alpha=0), [0.4, 0.6], [1.0, 0.0]).tolist() == [[0, 1], [1, 0]]
+
+
+def test_redrawn_labels_come_from_the_generator_of_the_policy() -> None:
+    policy = Policy.model_validate({"mix": {"kind": "mixup", "label": {"kind": "redrawn"}}})
+    images, ids = torch.randn(8, 1, 4, 5), torch.arange(8) % 3
+    targets: list[Tensor] = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(len(targets))
+        built = policy.build(num_classes=3, generator=Generator().manual_seed(seed))
+        built(images, ids)
+        targets.append(built(images, ids)[1])
+    assert torch.equal(targets[0], targets[1])
+    assert not torch.equal(targets[0], targets[2])

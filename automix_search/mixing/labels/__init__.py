@@ -10,6 +10,7 @@ from automix_search.mixing.labels.attention import AttentionLabels
 from automix_search.mixing.labels.base import AbstractLabelRule
 from automix_search.mixing.labels.dominant import DominantLabels
 from automix_search.mixing.labels.progressive import ProgressiveLabels
+from automix_search.mixing.labels.redrawn import RedrawnLabels
 from automix_search.mixing.labels.semantic import SemanticLabels
 from automix_search.mixing.labels.share import ShareLabels
 from automix_search.mixing.labels.token_alignment import TokenAlignmentLabels
@@ -18,7 +19,7 @@ LABEL_RULES = Family(
     "label rule",
     AbstractLabelRule,
     (
-        *(ShareLabels, AsymmetricLabels, DominantLabels),
+        *(ShareLabels, AsymmetricLabels, DominantLabels, RedrawnLabels),
         *(AttentionLabels, ProgressiveLabels, TokenAlignmentLabels, SemanticLabels),
     ),
 )

@@ -30,8 +30,14 @@ class DominantLabels(AbstractLabelRule):
     )
 
     def weights(self, batch: MixedBatch, signals: Signals, outcome: Outcome | None) -> Float[Tensor, "N m"]:
-        largest = batch.weights.argmax(1, keepdim=True)
-        others = batch.weights.scatter(1, largest, 0.0)
-        total = others.sum(1, keepdim=True)
-        split = (1 - self.share) * others / total.clamp(min=1e-30)
-        return torch.where(total > 0, split.scatter(1, largest, self.share), batch.weights)
+        lead = torch.full_like(batch.weights[:, 0], self.share)
+        return led(batch.weights, lead)
+
+
+def led(shares: Float[Tensor, "N m"], lead: Float[Tensor, "N"]) -> Float[Tensor, "N m"]:
+    """Weights that give the largest share of each item its `lead`, and the others what is left in proportion."""
+    largest = shares.argmax(1, keepdim=True)
+    others = shares.scatter(1, largest, 0.0)
+    total = others.sum(1, keepdim=True)
+    split = (1 - lead[:, None]) * others / total.clamp(min=1e-30)
+    return torch.where(total > 0, split.scatter(1, largest, lead[:, None]), shares)
