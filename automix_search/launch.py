@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,7 +18,7 @@ from automix_search.documents import ChangedDocument, Document, Place, Tree
 from automix_search.errors import InputError
 from automix_search.families import Spec
 from automix_search.presets import find_preset
-from automix_search.spaces import Space, read_space
+from automix_search.spaces import Candidate, Space, read_space
 from automix_search.training.base import AbstractTrainer
 from automix_search.training.custom import load_class, load_trainer
 from automix_search.training.factory import trainer_from_recipe
@@ -173,6 +174,7 @@ def resolve(
         check_format(space_document, "space")
         space = read_space(space_document, base=trainer.transform, settings=trainer.settings, methods=own)
     trainer = _aimed(trainer, space)
+    space.check(partial(_settle, trainer))
     plan = SearchPlan(
         space=space,
         trainer=trainer,
@@ -199,6 +201,12 @@ def _aimed(trainer: AbstractTrainer, space: Space) -> AbstractTrainer:
     if trainer.settings is None or wanted in (None, getattr(trainer.settings, "objective", None)):
         return trainer
     return trainer.with_settings(trainer.settings.model_copy(update={"objective": wanted}))
+
+
+def _settle(trainer: AbstractTrainer, candidate: Candidate) -> None:
+    """See that a trainer can carry out a candidate."""
+    settings = candidate.settings
+    (trainer if settings is None else trainer.with_settings(settings)).settle(candidate.policy)
 
 
 def _trainer(config: LaunchConfig) -> tuple[AbstractTrainer, str]:

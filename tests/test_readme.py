@@ -64,7 +64,7 @@ def names(tmp_path_factory):
 
 def test_there_is_python_to_run():
     text = "".join(block.text for block in blocks(README, "python"))
-    for shown in ("search(", "load_policy(", "augment.loss(", "AbstractTrainer)", "AbstractMaskMixer)"):
+    for shown in ("search(", "load_policy(", "augment.loss(", "AbstractTrainer)", "AbstractShareMaskMixer)"):
         assert shown in text
 
 

@@ -26,6 +26,7 @@ from automix_search.mixing.pixels.stylecutmix import StyleCutMix
 from automix_search.mixing.pixels.stylemix import StyleMix
 from automix_search.mixing.salient.attentivemix import AttentiveMix
 from automix_search.mixing.salient.guidedmixup import GuidedMixup
+from automix_search.mixing.salient.puzzlemix import PuzzleMix
 from automix_search.mixing.salient.saliency_grafting import SaliencyGrafting
 from automix_search.mixing.salient.saliencymix import SaliencyMix
 from automix_search.mixing.salient.snapmix import SnapMix
@@ -57,6 +58,7 @@ MIXERS = Family(
         SaliencyMix,
         AttentiveMix,
         GuidedMixup,
+        PuzzleMix,
         SnapMix,
         SaliencyGrafting,
         TokenMix,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from automix_search.documents import Document, Tree
 from automix_search.errors import InputError, unknown_name
@@ -152,21 +152,28 @@ class Space:
             settings = validate(type(self.settings), merged, self.methods)
         return Candidate(validate(Policy, policy, self.methods), settings)
 
-    def check(self) -> None:
+    def check(self, fits: Callable[[Candidate], object] = lambda candidate: None) -> None:
         """See that every corner of the space is a valid candidate.
+
+        Args:
+            fits: What else a candidate must pass; raises InputError with a sentence where it does not.
 
         Raises:
             InputError: One line for each finding: file, line, path, value, and what is allowed.
         """
-        found = findings(self._holed, self._refusals)
+        found = findings(self._holed, partial(self._refusals, fits))
         if found:
             raise InputError("\n".join(found))
 
-    def _refusals(self, point: Point) -> list[str]:
+    def _refusals(self, fits: Callable[[Candidate], object], point: Point) -> list[str]:
         try:
-            self.fill(point)
+            candidate = self.fill(point)
         except InputError as error:
             return str(error).splitlines()
+        try:
+            fits(candidate)
+        except InputError as error:
+            return [f"{self.source}: {error}"]
         return []
 
 

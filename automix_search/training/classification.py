@@ -18,7 +18,13 @@ from automix_search.policy import ImageSpec, Policy
 from automix_search.signals import Need, classifier
 from automix_search.training.base import AbstractTrainer, Assignment, Objective
 from automix_search.training.evaluation import ENLARGE, predict, score
-from automix_search.training.fitness import check_model, check_needs_of_teacher, settle_loss
+from automix_search.training.fitness import (
+    check_model,
+    check_needs_of_teacher,
+    check_sight,
+    example_of,
+    settle_loss,
+)
 from automix_search.training.model_function import ModelFunction, call_model
 from automix_search.training.optimisation import Optimisation
 from automix_search.training.penultimate import check_features, features
@@ -186,7 +192,17 @@ class ClassificationTrainer(AbstractTrainer):
     def settle(self, policy: Policy) -> Policy:
         info, teacher = self.splits.info, self.recipe.teacher
         check_needs_of_teacher(policy, None if teacher is None else teacher.classes(info), info)
+        if policy.needs() or policy.mix.hidden_layers():
+            check_sight(policy, self._example())
         return settle_loss(policy, info)
+
+    def _example(self) -> nn.Module:
+        """A model like those that are trained, to look at how it is built."""
+        info = self.splits.info
+        if self.model is None and self.recipe.model is not None:
+            return example_of(self.recipe.model.model_dump_json(), info.channels, info.size, info.num_classes)
+        with GlobalRandom(0, torch.device("cpu")).active():
+            return self.build_model()
 
     def with_settings(self, settings: Spec) -> Self:
         if not isinstance(settings, Recipe):

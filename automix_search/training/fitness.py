@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 
@@ -9,8 +11,9 @@ from automix_search.data import ImageInfo
 from automix_search.errors import InputError
 from automix_search.families import kind_of
 from automix_search.losses import BinaryCrossEntropy
+from automix_search.models import ModelSpec, build_model
 from automix_search.policy import Policy
-from automix_search.signals import Need, no_teacher, other_classes
+from automix_search.signals import Need, check_layers, check_needs, no_teacher, other_classes
 
 
 def settle_loss(policy: Policy, info: ImageInfo) -> Policy:
@@ -45,6 +48,24 @@ def check_needs_of_teacher(policy: Policy, num_classes: int | None, info: ImageI
         raise no_teacher()
     if Need.TEACHER_PREDICTIONS in needs and num_classes not in (None, info.num_classes):
         raise other_classes(num_classes or 0, info.num_classes)
+
+
+@lru_cache(maxsize=4)
+def example_of(spec: str, channels: int, size: tuple[int, int], num_classes: int) -> nn.Module:
+    """A model of a spec, as JSON, with random weights; torch's global random state stays as it is."""
+    wanted = ModelSpec.model_validate_json(spec).model_copy(update={"pretrained": False})
+    with torch.random.fork_rng(devices=[]):
+        return build_model(wanted, channels=channels, size=size, num_classes=num_classes)
+
+
+def check_sight(policy: Policy, model: nn.Module) -> None:
+    """See that a model has all that a policy looks at or mixes within it.
+
+    Raises:
+        InputError: It has no attention, no linear classifier, or not so many stages.
+    """
+    check_needs(policy.needs(), model)
+    check_layers(policy.mix.hidden_layers(), model)
 
 
 def check_model(
