@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn import functional
 
 from automix_search.randomness import Randomness
 
@@ -21,8 +21,9 @@ def counted_cells(
 ) -> Cells:
     """Cells chosen at random, as many of them as the share says, rounded."""
     places = grid[0] * grid[1]
-    rank = random.uniforms((len(share), places), like).argsort(1).argsort(1)
-    return (rank < (share * places).round()[:, None]).view(-1, *grid)
+    order = random.uniforms((len(share), places), like).argsort(1)
+    chosen = torch.arange(places, device=share.device) < (share * places).round()[:, None]
+    return torch.empty_like(chosen).scatter_(1, order, chosen).view(-1, *grid)
 
 
 def drawn_cells(share: Float[Tensor, "n"], grid: tuple[int, int], random: Randomness, like: Tensor) -> Cells:
@@ -32,4 +33,9 @@ def drawn_cells(share: Float[Tensor, "n"], grid: tuple[int, int], random: Random
 
 def as_mask(cells: Cells, size: tuple[int, int]) -> Float[Tensor, "n 1 H W"]:
     """1 in the pixels of chosen cells, 0 elsewhere, float32."""
-    return functional.interpolate(cells[:, None].float(), size, mode="nearest")
+    rows, columns = (
+        torch.arange(side, device=cells.device) * count // side
+        for side, count in zip(size, cells.shape[1:], strict=True)
+    )
+    places = (rows[:, None] * cells.shape[2] + columns).flatten()
+    return cells.float().flatten(1).index_select(1, places).view(-1, 1, *size)
