@@ -23,20 +23,8 @@ from automix_search.mixing.salient.comix_parts import (
 from automix_search.mixing.salient.comixup import CoMixup
 from automix_search.mixing.salient.potts import Grid, Potts
 from automix_search.randomness import Randomness
-from automix_search.testing.mixers import MixerContract, cycle
+from automix_search.testing.mixers import cycle
 from automix_search.testing.signals import GivenSignals
-
-
-class TestCoMixup(MixerContract):
-    mixer = CoMixup()
-    keeps_places = False
-    per_image = True
-
-
-class TestCoMixupInParts(MixerContract):
-    mixer = CoMixup(part=4, blocks=None, rounds=2, penalty="soft")
-    keeps_places = False
-    per_image = True
 
 
 def scene(count: int = 12, size: tuple[int, int] = (16, 24), seed: int = 0) -> Pairs:

@@ -15,27 +15,10 @@ from automix_search.mixing.salient.block_grid import block_areas, block_means, b
 from automix_search.mixing.salient.puzzle_prices import block_labelling, level_prices, normalised
 from automix_search.mixing.salient.puzzlemix import PuzzleMix
 from automix_search.randomness import Randomness
-from automix_search.testing.mixers import MixerContract, cycle, pictures
+from automix_search.testing.mixers import cycle, pictures
 from automix_search.testing.signals import GivenSignals
 
 OFFICIAL = {"smoothness": 1.2, "seams": 0.5, "prior": 0.2, "strip": 4}
-
-
-class TestPuzzleMix(MixerContract):
-    mixer = PuzzleMix()
-    keeps_places = False
-    per_image = True
-
-
-class TestPuzzleMixInPlace(MixerContract):
-    mixer = PuzzleMix(transport=False, levels=4, smoothness=0.3)
-    per_image = True
-
-
-class TestPuzzleMixWholeBlocks(MixerContract):
-    mixer = PuzzleMix(cell=None, max_blocks=4, levels=2)
-    keeps_places = False
-    per_image = True
 
 
 def scene(size: tuple[int, int] = (32, 48), count: int = 6, channels: int = 3, seed: int = 0) -> Pairs:

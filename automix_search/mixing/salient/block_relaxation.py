@@ -58,7 +58,20 @@ def _descended(
     side: int,
     steps: int,
 ) -> Flat:
-    """Levels after so many steps, in buffers that are made once."""
+    """Levels after so many steps, in buffers that are made once.
+
+    The two proximal maps of a function that is straight between whole numbers are sums over its pieces: what
+    goes beyond where a piece begins, up to the piece's length.
+
+    Args:
+        start: Levels to start from.
+        slopes: Where the pieces of the prices begin, after a primal step; each is 1 long.
+        weights: Length of the first piece of the pairs, which begins at 0.
+        bends: Where their later pieces begin, after a dual step; each is twice as long as the first.
+        rates: Primal and dual step.
+        side: How far apart lower neighbours lie.
+        steps: Steps to take.
+    """
     levels, nearer, ahead, flow = start.clone(), torch.empty_like(start), start.clone(), start.clone()
     forces, pulls, twice = torch.zeros_like(weights), torch.zeros_like(weights), 2 * weights
     size, held, more, step = (torch.empty_like(each) for each in (forces, forces, forces, levels))
