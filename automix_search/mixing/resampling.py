@@ -57,10 +57,12 @@ def _taken(
     rows: Int64[Tensor, "n H"],
     columns: Int64[Tensor, "n W"],
 ) -> Shaped[Tensor, "n C H W"]:
-    """The picked pictures with rows and columns of their own."""
-    places = (rows[:, :, None] * images.shape[3] + columns[:, None, :]).flatten(1)
-    channels = images.index_select(0, picked).flatten(2)
-    return channels.gather(2, places[:, None].expand(-1, channels.shape[1], -1)).view(-1, *images.shape[1:])
+    """The picked pictures with rows and columns of their own: whole rows first, which is one quick copy."""
+    _, channels, height, width = images.shape
+    plane = picked[:, None] * channels + torch.arange(channels, device=images.device)
+    line = plane[:, :, None] * height + rows[:, None, :]
+    lines = images.reshape(-1, width).index_select(0, line.flatten()).view(-1, channels, height, width)
+    return lines.gather(3, columns[:, None, None, :].expand(-1, channels, height, -1))
 
 
 def _weighted(
