@@ -14,7 +14,9 @@ from pages import PAGES, ROOT, blocks, commands, links, parse, small_search
 from test_architecture import MODULES, ORDER, room
 from torch import nn
 
+from automix_search.cli.catalogue import catalogue
 from automix_search.cli.formats import FORMATS, describe, format_of
+from automix_search.cli.methods_page import page
 from automix_search.documents import parse_yaml, read_yaml
 from automix_search.launch import read_launch, resolve
 
@@ -182,3 +184,8 @@ def test_the_architecture_names_every_room_in_the_order_of_imports():
     rooms = {room(module) for module in MODULES if module}
     assert set(told) == rooms
     assert [ORDER.index(name) for name in told] == sorted(ORDER.index(name) for name in told)
+
+
+def test_the_page_of_methods_is_what_the_classes_say():
+    """Written by `automix-search methods --markdown > docs/methods.md`."""
+    assert (ROOT / "docs" / "methods.md").read_text(encoding="utf-8") == page(catalogue())

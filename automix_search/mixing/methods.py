@@ -25,6 +25,7 @@ from automix_search.mixing.pixels.smoothmix import SmoothMix
 from automix_search.mixing.pixels.stylecutmix import StyleCutMix
 from automix_search.mixing.pixels.stylemix import StyleMix
 from automix_search.mixing.salient.attentivemix import AttentiveMix
+from automix_search.mixing.salient.comixup import CoMixup
 from automix_search.mixing.salient.guidedmixup import GuidedMixup
 from automix_search.mixing.salient.puzzlemix import PuzzleMix
 from automix_search.mixing.salient.saliency_grafting import SaliencyGrafting
@@ -59,6 +60,7 @@ MIXERS = Family(
         AttentiveMix,
         GuidedMixup,
         PuzzleMix,
+        CoMixup,
         SnapMix,
         SaliencyGrafting,
         TokenMix,
