@@ -102,11 +102,11 @@ def transport(
     """
     with torch.autocast(placed.device.type, enabled=False):
         score = squared_distances(placed.float(), other.float(), cosine).div_(-epsilon)
-        coming = torch.zeros_like(score[:, :, :1])
-        for _ in range(rounds):
-            leaving = -(score + coming).logsumexp(1, keepdim=True)
+        leaving = -score.logsumexp(1, keepdim=True)
+        for _ in range(rounds - 1):
             coming = -(score + leaving).logsumexp(2, keepdim=True)
-        return (score + leaving + coming).exp_()
+            leaving = -(score + coming).logsumexp(1, keepdim=True)
+        return (score + leaving).softmax(2)
 
 
 def squared_distances(first: Places, second: Places, cosine: bool) -> Float[Tensor, "N n n"]:
