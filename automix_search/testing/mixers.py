@@ -29,6 +29,23 @@ shapes = pytest.mark.parametrize("shape", [(6, 3, 12, 17), (5, 1, 9, 8), (1, 3, 
 dtypes = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 draws = pytest.mark.parametrize("per", ["batch", "sample"])
 
+LARGE = pytest.mark.slow
+CONDITIONS = pytest.mark.parametrize(
+    ("channels", "size", "count", "mode"),
+    [
+        (1, (32, 32), 1, "plain"),
+        (3, (32, 32), 5, "autocast"),
+        (1, (32, 32), 6, "channels_last"),
+        (3, (33, 47), 1, "channels_last"),
+        (1, (33, 47), 5, "plain"),
+        (3, (33, 47), 6, "autocast"),
+        pytest.param(1, (224, 224), 1, "autocast", marks=LARGE),
+        pytest.param(3, (224, 224), 5, "channels_last", marks=LARGE),
+        pytest.param(3, (224, 224), 6, "plain", marks=LARGE),
+    ],
+)
+"""Channels, sizes, numbers of images and modes of training: every two of their values meet."""
+
 
 def pictures(shape: tuple[int, ...], dtype: torch.dtype = torch.float32, seed: int = 0) -> Tensor:
     """Random pictures of `shape`, standard normal."""
@@ -172,6 +189,28 @@ class MixerContract(MethodContract):
         torch.testing.assert_close(
             batch.inputs.float(), wanted, atol=2 * TOLERANCE[dtype], rtol=TOLERANCE[dtype]
         )
+
+    @CONDITIONS
+    @draws
+    def test_holds_under_all_conditions(
+        self, channels: int, size: tuple[int, int], count: int, mode: str, per: str
+    ) -> None:
+        last = torch.channels_last if mode == "channels_last" else torch.contiguous_format
+        images = pictures((count, channels, *size)).to(memory_format=last)
+        before = images.clone()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=mode == "autocast"):
+            batch, again = (mixed(self.mixer, Pairs(images, cycle(count)), per) for _ in range(2))
+        assert torch.equal(images, before)
+        assert torch.equal(batch.inputs, again.inputs)
+        assert batch.inputs.dtype == images.dtype
+        assert batch.inputs.is_contiguous(memory_format=last)
+        assert batch.inputs.isfinite().all()
+        assert batch.weights.dtype == torch.float32
+        assert batch.weights.min() >= 0
+        if self.mixer.mass_is_one:
+            torch.testing.assert_close(batch.weights.sum(1), torch.ones(count), atol=1e-6, rtol=0)
+        if self.keeps_places:
+            torch.testing.assert_close(batch.inputs, recomposed(images, batch), atol=2e-5, rtol=1e-5)
 
     @draws
     def test_blending_in_place_gives_the_same(self, per: str) -> None:

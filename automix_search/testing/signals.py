@@ -69,7 +69,8 @@ class GivenSignals(Signals):
         pooled = functional.adaptive_avg_pool2d(self.images.float(), (5, 7)).mean(1).flatten(1)
         length = int(torch.tensor(shape).prod())
         weight = torch.randn(pooled.shape[1], length, generator=Generator().manual_seed(length))
-        return (pooled @ weight).view(-1, *shape)
+        with torch.autocast(pooled.device.type, enabled=False):
+            return (pooled @ weight).view(-1, *shape)
 
 
 def given_attention(
