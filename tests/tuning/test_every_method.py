@@ -16,6 +16,7 @@ from automix_search.families import Family, kind_of
 from automix_search.losses import LOSSES
 from automix_search.mixing import LABEL_RULES, MIXERS, PARTNERS
 from automix_search.models import ModelSpec, build_model
+from automix_search.presets import list_presets
 from automix_search.schedules import SCHEDULES
 from automix_search.transforms import BATCH_TRANSFORMS
 from automix_search.tuning.leaderboard import Row
@@ -78,7 +79,9 @@ def check(rows: Iterable[Row], wanted: int) -> None:
     rows = list(rows)
     assert len(rows) == wanted
     failed = [
-        f"{row.name} {row.record.reason}" for row in rows if row.search is None or not math.isfinite(row.search)
+        f"{row.name} {row.record.reason}"
+        for row in rows
+        if row.search is None or not math.isfinite(row.search)
     ]
     assert not failed
 
@@ -87,6 +90,22 @@ def check(rows: Iterable[Row], wanted: int) -> None:
 def test_in_this_process(what: str, recipe: dict[str, Any], tmp_path: Path) -> None:
     family, space = SPACES[what]
     check(trained(space, recipe, tmp_path, cluster="debug"), len(family.members))
+
+
+@pytest.mark.parametrize("name", [preset.name for preset in list_presets("space")])
+def test_a_launch_of_every_shipped_space(name: str, recipe: dict[str, Any], tmp_path: Path) -> None:
+    result = search(
+        space=name,
+        trainer=recipe,
+        trials=4,
+        sampler="random",
+        cluster="debug",
+        runs_dir=tmp_path,
+        settings={"confirm": {"finalists": 1, "seeds": 1}, "retries": 0},
+    )
+    rows = result.leaderboard()
+    check((row for row in rows if not row.baseline), 4)
+    assert result.best_policy.provenance is not None
 
 
 @pytest.mark.slow
