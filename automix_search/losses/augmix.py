@@ -29,6 +29,7 @@ class AugMixConsistency(AbstractLoss):
     """
 
     one_class: ClassVar[bool] = True
+    within_batch: ClassVar[bool] = True
 
     kind: Literal["augmix_consistency"] = "augmix_consistency"
     weight: Annotated[float, Range(1.0, 30.0, log=True)] = Field(

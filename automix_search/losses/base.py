@@ -28,10 +28,12 @@ class AbstractLoss(Spec):
     Attributes:
         has_heads: Whether the loss has layers of its own, trained along with the model.
         one_class: Whether it is for images of one class each, and so refuses those with several labels.
+        within_batch: Whether it looks at the model's predictions of all that was mixed, which so must be in the batch.
     """
 
     has_heads: ClassVar[bool] = False
     one_class: ClassVar[bool] = False
+    within_batch: ClassVar[bool] = False
 
     smoothing: Annotated[float, Range(0.0, 0.2)] = Field(
         0.0, ge=0, lt=1, description="Part of every class id's mass that is spread evenly over all classes."

@@ -33,6 +33,7 @@ class MixtureConsistency(AbstractLoss):
     """
 
     one_class: ClassVar[bool] = True
+    within_batch: ClassVar[bool] = True
 
     kind: Literal["mixture_consistency"] = "mixture_consistency"
     weight: Annotated[float, Range(0.1, 3.0, log=True)] = Field(

@@ -101,8 +101,7 @@ def partly(batch: MixedBatch, images: Tensor, part: float) -> MixedBatch:
     count = round(part * len(images))
     if batch.hidden is not None or len(batch.inputs) != len(images) or count == len(images):
         return batch
-    joined = MixedBatch.joined(images, [(torch.arange(count, device=images.device), first(batch, count))])
-    return replace(joined, more_labels=batch.more_labels)
+    return MixedBatch.joined(images, [(torch.arange(count, device=images.device), first(batch, count))])
 
 
 def first(batch: MixedBatch, count: int) -> MixedBatch:

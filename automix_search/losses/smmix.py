@@ -31,6 +31,7 @@ class SMMixLoss(AbstractLoss):
 
     has_heads: ClassVar[bool] = True
     one_class: ClassVar[bool] = True
+    within_batch: ClassVar[bool] = True
 
     kind: Literal["smmix"] = "smmix"
     fine: Annotated[float, Range(0.1, 3.0, log=True)] = Field(

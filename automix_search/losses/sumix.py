@@ -36,6 +36,7 @@ class SUMix(AbstractLoss):
 
     has_heads: ClassVar[bool] = True
     one_class: ClassVar[bool] = True
+    within_batch: ClassVar[bool] = True
 
     kind: Literal["sumix"] = "sumix"
     gamma: Annotated[float, Range(0.01, 1.0, log=True)] = Field(

@@ -36,10 +36,12 @@ class AbstractMixer(Scheduled):
         whole_batch: Whether the method mixes a whole batch or nothing, so that a switch that decides for each
             sample decides on it for the batch.
         mass_is_one: Whether every item's weights sum to 1.
+        beyond_batch: Whether items hold samples that are not in the batch, of which only labels are known.
     """
 
     whole_batch: ClassVar[bool] = False
     mass_is_one: ClassVar[bool] = True
+    beyond_batch: ClassVar[bool] = False
 
     def needs(self) -> frozenset[Need]:
         """What the method looks at beside pixels and labels."""

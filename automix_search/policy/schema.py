@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, JsonValue, TypeAdapter
+from pydantic import Field, JsonValue, TypeAdapter, model_validator
 from torch import Generator, nn
 
-from automix_search.families import Spec
+from automix_search.families import Spec, kind_of
 from automix_search.losses import Loss, SoftCrossEntropy
 from automix_search.mixing import Mix, Switch
 from automix_search.policy.augmenter import Augmenter, ImageSpec
@@ -66,6 +66,17 @@ class Policy(Spec):
     learned: None = Field(None, description="Policies with weights of their own; none in this version.")
     loss: Loss = SoftCrossEntropy()
     provenance: Provenance | None = None
+
+    @model_validator(mode="after")
+    def _all_sources_are_known(self) -> Policy:
+        methods = (option.method for option in self.mix.options if option.weight > 0)
+        beyond = next((kind_of(type(method)) for method in methods if method.beyond_batch), None)
+        if beyond is not None and self.loss.within_batch:
+            raise ValueError(
+                f"the loss `{kind_of(type(self.loss))}` looks at the predictions of all that was mixed, but `{beyond}` "
+                f"mixes in samples from beyond the batch"
+            )
+        return self
 
     def needs(self) -> frozenset[Need]:
         """What the policy looks at beside images and labels."""

@@ -11,7 +11,7 @@ from automix_search.losses import AbstractLoss, Step
 from automix_search.mixing import MixedBatch
 from automix_search.mixing.labels import ShareLabels
 from automix_search.models import ModelSpec, build_model
-from automix_search.signals import ModelSignals, classifier
+from automix_search.signals import HiddenMix, ModelSignals, classifier
 
 CLASSES = 5
 SIZE = (8, 12)
@@ -89,3 +89,15 @@ def pasted(images: Tensor, columns: int) -> MixedBatch:
     sources = torch.stack((torch.arange(len(images)), partner), 1)
     inputs = mask * images + (1 - mask) * images[partner]
     return MixedBatch(inputs, sources, torch.stack((own, 1 - own), 1), mask)
+
+
+def hidden(images: Tensor) -> MixedBatch:
+    """A mix of the images' last map, half and half with the next one."""
+
+    def change(features: Tensor) -> tuple[Tensor, Tensor]:
+        return 0.5 * features + 0.5 * features.roll(-1, 0), torch.full((len(features), 2), 0.5)
+
+    sources = torch.stack((torch.arange(6), (torch.arange(6) + 1) % 6), 1)
+    return MixedBatch(
+        images, sources, torch.tensor([[1.0, 0.0]]).expand(6, 2), hidden=HiddenMix("last", change)
+    )

@@ -32,7 +32,8 @@ def test_a_linear_model_is_consistent() -> None:
 
 @pytest.mark.parametrize("average", ["logits", "probabilities"])
 def test_mixture_of_a_step(average: str) -> None:
-    model, images = network().train(), pictures()
+    """Pictures so bright that the two averages differ."""
+    model, images = network().train(), 20 * pictures()
     drawn = blended(images, torch.tensor([0.2, 0.9, 0.6, 0.5, 0.3, 1.0]))
     loss = MixtureConsistency.model_validate({"weight": 2.0, "average": average})
     with torch.no_grad():
@@ -40,7 +41,7 @@ def test_mixture_of_a_step(average: str) -> None:
     clean = clean if average == "logits" else clean.softmax(1)
     mixed = drawn.weights[:, :1] * clean + drawn.weights[:, 1:] * clean.roll(-1, 0)
     chances = mixed.softmax(1) if average == "logits" else mixed
-    step = step_of(loss, drawn, model=model.train())
+    step = step_of(loss, drawn, model=model.train(), images=images)
     found, logits = loss(step), step.outcome.logits
     spread = (chances * (chances.log() - logits.log_softmax(1))).sum(1).mean()
     wanted = functional.cross_entropy(logits, step.targets) + 2 * spread

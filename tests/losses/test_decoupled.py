@@ -123,6 +123,15 @@ def test_smoothing_changes_neither_shares_nor_classes() -> None:
     torch.testing.assert_close(parts[0], parts[1])
 
 
+def test_smoothing_of_the_sigmoid_form_stays_where_it_is() -> None:
+    """Shares 0.3 and 0.7 are asked for as 0.375 and 0.875, before smoothing takes its part of each."""
+    loss, logits = DecoupledBinaryCrossEntropy(threshold=0.8, power=1.0, smoothing=0.2), torch.randn(1, 4)
+    own, partner = loss.encode(torch.tensor([0]), 4), loss.encode(torch.tensor([2]), 4)
+    asked = 0.8 * torch.tensor([[0.375, 0, 0.875, 0]]) + 0.05
+    wanted = functional.binary_cross_entropy_with_logits(logits, asked)
+    torch.testing.assert_close(loss.compare(logits, 0.3 * own + 0.7 * partner), wanted)
+
+
 def test_of_three_classes_the_two_largest_count() -> None:
     logits = torch.randn(1, 5)
     rows = torch.tensor([[0.2, 0.5, 0.0, 0.3, 0.0]])

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from loss_steps import CLASSES, Flat, blended, network, pasted, pictures, step_of
+from loss_steps import CLASSES, Flat, blended, hidden, network, pasted, pictures, step_of
 from torch import Tensor, nn
 from torch.nn import functional
 
 from automix_search.errors import InputError
 from automix_search.losses.distillation import Distillation, MixKD, partly
 from automix_search.mixing import MixedBatch
-from automix_search.signals import HiddenMix
 
 SHARE = torch.tensor([0.2, 0.9, 0.6, 0.5, 0.3, 1.0])
 
@@ -101,18 +100,6 @@ def test_nothing_mixed_is_distillation_on_clean_images() -> None:
         for drawn in (blended(pictures(), SHARE), MixedBatch.unmixed(pictures()))
     ]
     torch.testing.assert_close(found[0], found[1])
-
-
-def hidden(images: Tensor) -> MixedBatch:
-    """A mix of the images' last map, half and half with the next one."""
-
-    def change(features: Tensor) -> tuple[Tensor, Tensor]:
-        return 0.5 * features + 0.5 * features.roll(-1, 0), torch.full((len(features), 2), 0.5)
-
-    sources = torch.stack((torch.arange(6), (torch.arange(6) + 1) % 6), 1)
-    return MixedBatch(
-        images, sources, torch.tensor([[1.0, 0.0]]).expand(6, 2), hidden=HiddenMix("last", change)
-    )
 
 
 def test_where_features_are_mixed_the_teacher_mixes_its_predictions() -> None:

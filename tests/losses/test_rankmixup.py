@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from loss_steps import blended, network, pictures, step_of
+from loss_steps import Flat, blended, hidden, network, pictures, step_of
 from torch.nn import functional
 
 from automix_search.losses.rankmixup import RankMixupMargin, RankMixupNDCG, gain
@@ -99,6 +99,16 @@ def test_gain_loss_of_a_step() -> None:
     labels = torch.tensor([0, 1, 2, 3, 4, 0])
     found = loss(step_of(loss, first, model=model, again=again, labels=labels))
     torch.testing.assert_close(found, wanted)
+
+
+def test_shares_of_hidden_mixes_are_known_after_the_pass() -> None:
+    """The batch says one class each; the layer mixes half and half, and only then do items have ranks."""
+    images, loss = pictures(), RankMixupMargin(weight=1.0, margin=9.0)
+    step = step_of(loss, hidden(images), model=Flat())
+    told = functional.cross_entropy(step.clean.logits, step.labels)
+    mixed = step.outcome.logits.amax(1)
+    ranks = (mixed - step.clean.logits.amax(1) + 9)[:5]  # the last picture and the first are of one class
+    torch.testing.assert_close(loss(step), told + ranks.sum() / 6)
 
 
 def test_mixes_run_together_and_apart_from_the_clean_batch() -> None:

@@ -31,6 +31,7 @@ class RecursiveMix(AbstractShrinkingMixer):
     """
 
     whole_batch: ClassVar[bool] = True
+    beyond_batch: ClassVar[bool] = True
 
     kind: Literal["recursivemix"] = "recursivemix"
     largest_area: Annotated[float, Range(0.1, 1.0)] = Field(
