@@ -57,7 +57,8 @@ class Optimisation:
         torch.autograd.backward(self._scaler.scale(loss))
         if self.recipe.clip_grad is not None:
             self._scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_grad)
+            trained = [one for group in self.optimizer.param_groups for one in group["params"]]
+            nn.utils.clip_grad_norm_(trained, self.recipe.clip_grad)
         self._scaler.step(self.optimizer)
         self._scaler.update()
         if self.average is not None:

@@ -33,6 +33,16 @@ def test_steps_down_the_clipped_gradient(precision: str, clip: float | None, nor
     torch.testing.assert_close(change(precision=precision, clip_grad=clip), expected, rtol=1e-4, atol=1e-6)
 
 
+def test_parameters_trained_along_with_the_model_are_clipped_too() -> None:
+    model, head = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+    before = model.weight.item(), head.weight.item()
+    chosen = recipe(optimizer=PLAIN, lr_schedule={"kind": "linear"}, clip_grad=2.0)
+    optimisation = Optimisation(model, chosen, CPU, [{"params": list(head.parameters())}])
+    optimisation.step(3 * model.weight.sum() + 4 * head.weight.sum(), 0.5)
+    assert before[0] - model.weight.item() == pytest.approx(0.25 * 2 * 0.6, rel=1e-4)
+    assert before[1] - head.weight.item() == pytest.approx(0.25 * 2 * 0.8, rel=1e-4)
+
+
 def test_moving_average() -> None:
     model = nn.Linear(2, 1, bias=False)
     optimisation = step(model, ema=0.75)
