@@ -18,9 +18,15 @@ from automix_search.signals import Need
 
 def divergence(expected: Float[Tensor, "N K"], found: Float[Tensor, "N K"]) -> Float[Tensor, ""]:
     """Kullback-Leibler divergence of what is found from what is expected, both as logits; mean over items."""
-    return functional.kl_div(
-        found.log_softmax(1), expected.log_softmax(1), reduction="batchmean", log_target=True
+    return divergences(expected, found).mean()
+
+
+def divergences(expected: Float[Tensor, "N K"], found: Float[Tensor, "N K"]) -> Float[Tensor, "N"]:
+    """The same of each item."""
+    spread = functional.kl_div(
+        found.log_softmax(1), expected.log_softmax(1), reduction="none", log_target=True
     )
+    return spread.sum(1)
 
 
 class MixtureConsistency(AbstractLoss):

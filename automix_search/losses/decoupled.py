@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from automix_search.losses.base import AbstractTargetLoss
-from automix_search.losses.mixture import class_shares
+from automix_search.losses.mixture import class_shares, kept_part
 from automix_search.ranges import Range
 
 LEAST = 1e-6
@@ -94,5 +94,5 @@ class DecoupledBinaryCrossEntropy(AbstractTargetLoss):
     def compare(self, logits: Float[Tensor, "N K"], targets: Float[Tensor, "N K"]) -> Float[Tensor, ""]:
         shares = class_shares(targets, self.smoothing)
         asked = sharpened(shares, self.threshold, self.power).where(shares > LEAST, shares)
-        raised = targets + (1 - self.smoothing) * (asked - shares)
+        raised = targets + kept_part(targets, self.smoothing) * (asked - shares)
         return functional.binary_cross_entropy_with_logits(logits.float(), raised)

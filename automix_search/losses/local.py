@@ -51,7 +51,8 @@ class LocalLabels(AbstractLoss):
     def __call__(self, step: Step) -> Float[Tensor, ""]:
         grid = (self.cells, self.cells)
         cells = functional.adaptive_avg_pool2d(map_of(step.outcome).float(), grid).flatten(2).transpose(1, 2)
-        shares = place_shares(step.batch, grid).flatten(2).transpose(1, 2)
+        made = step.batch if step.drawn.mask is None else step.drawn
+        shares = place_shares(made, grid).flatten(2).transpose(1, 2)
         targets = (shares[..., None] * self._source_labels(step)[:, None]).sum(2)
         local = -(targets * through(step.heads, cells).log_softmax(2)).sum(2).mean()
         return functional.cross_entropy(step.outcome.logits.float(), step.targets) + self.weight * local

@@ -16,17 +16,28 @@ from automix_search.mixing import MixedBatch
 
 def class_shares(targets: Float[Tensor, "N K"], smoothing: float) -> Float[Tensor, "N K"]:
     """Targets without the mass that smoothing has spread evenly: the share of each class in an item."""
-    spread = smoothing / targets.shape[1] * targets.sum(1, keepdim=True)
-    return ((targets - spread) / (1 - smoothing)).clamp(min=0)
+    kept = kept_part(targets, smoothing)
+    spread = (1 - kept) / targets.shape[1] * targets.sum(1, keepdim=True)
+    return ((targets - spread) / kept).clamp(min=0)
+
+
+def kept_part(targets: Float[Tensor, "N K"], smoothing: float) -> Float[Tensor, "N 1"]:
+    """Part of each item's mass that smoothing has not spread: all of it where labels came as rows.
+
+    Smoothing gives every class its part, so that an item of which a class has less was not smoothed.
+    """
+    mass = targets.sum(1, keepdim=True).clamp(min=torch.finfo(targets.dtype).tiny)
+    return 1 - (targets.shape[1] * targets.amin(1, keepdim=True) / mass).clamp(max=smoothing)
 
 
 def mixture(batch: MixedBatch, values: Float[Tensor, "P K"]) -> Float[Tensor, "N K"]:
-    """What is said of the clean samples, mixed as the labels of the items are.
+    """What is said of the clean samples, averaged as the labels of the items are mixed.
 
     Raises:
         InputError: Items were made of samples from beyond the batch, of which nothing is said.
     """
-    return (values[sources_within(batch)] * batch.weights[:, :, None]).sum(1)
+    mass = batch.weights.sum(1, keepdim=True).clamp(min=torch.finfo(batch.weights.dtype).tiny)
+    return (values[sources_within(batch)] * (batch.weights / mass)[:, :, None]).sum(1)
 
 
 def sources_within(batch: MixedBatch) -> Int64[Tensor, "N m"]:
@@ -44,12 +55,17 @@ def sources_within(batch: MixedBatch) -> Int64[Tensor, "N m"]:
 
 
 def place_shares(batch: MixedBatch, grid: tuple[int, int]) -> Float[Tensor, "N m h w"]:
-    """Share of each source at each place of a grid; the weights themselves where there is no mask."""
+    """Share of each source at each place of a grid; the weights themselves where there is no mask.
+
+    Where the mask is of the first source alone, more than one other divide the rest by their weights.
+    """
     weights = batch.weights[:, :, None, None]
     if batch.mask is None:
         return weights.expand(-1, -1, *grid)
     shares = functional.adaptive_avg_pool2d(batch.mask.float(), grid)
     if shares.shape[1] == weights.shape[1]:
         return shares
+    if weights.shape[1] == 2:
+        return torch.cat((shares, 1 - shares), 1)
     others = weights[:, 1:] / weights[:, 1:].sum(1, keepdim=True).clamp(min=torch.finfo(weights.dtype).tiny)
     return torch.cat((shares, (1 - shares) * others), 1)

@@ -46,7 +46,7 @@ class AbstractRankMixup(AbstractLoss):
         logits = torch.stack([outcome.logits.float() for outcome in outcomes], 1)
         labelled = (step.labelled(*each) for each in zip(batches, outcomes, strict=True))
         shares = [class_shares(batch.targets(step.labels), self.smoothing) for batch in labelled]
-        ranking = self.ranking(clean, logits, torch.stack([each.amax(1) for each in shares], 1))
+        ranking = self.ranking(clean, logits, torch.stack([largest(each) for each in shares], 1))
         return functional.cross_entropy(clean, step.labels) + self.weight * ranking
 
     @abstractmethod
@@ -60,6 +60,11 @@ class AbstractRankMixup(AbstractLoss):
             mixed: Logits of the items of each mix.
             shares: The largest class's share in each of these items; 1 where there is one class only.
         """
+
+
+def largest(shares: Float[Tensor, "N K"]) -> Float[Tensor, "N"]:
+    """The largest class's part of each item's mass."""
+    return shares.amax(1) / shares.sum(1).clamp(min=torch.finfo(shares.dtype).tiny)
 
 
 class RankMixupMargin(AbstractRankMixup):

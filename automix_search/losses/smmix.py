@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from automix_search.losses.base import AbstractLoss
-from automix_search.losses.consistency import divergence
+from automix_search.losses.consistency import divergences
 from automix_search.losses.heads import map_of, region_means, through
 from automix_search.losses.mixture import mixture, place_shares
 from automix_search.losses.step import Step
@@ -52,15 +52,15 @@ class SMMixLoss(AbstractLoss):
         if mask is None or step.drawn.sources.shape[1] != 2:
             return functional.cross_entropy(step.outcome.logits.float(), step.targets)
         clean, logits = step.signals.logits(), step.outcome.logits.float()
-        loss = functional.cross_entropy(logits, step.targets)
-        expected = mixture(step.batch, clean)
-        return loss + self.fine * self._fine(step, mask) + self.consistency * divergence(expected, logits)
-
-    def _fine(self, step: Step, mask: Tensor) -> Float[Tensor, ""]:
-        """Mean over the items that have regions, of the mean over their two regions."""
-        features = map_of(step.outcome)
-        shares = place_shares(step.batch, (features.shape[2], features.shape[3]))
-        found = through(step.heads, region_means(features, shares)).log_softmax(2)
-        each = -(step.labels[step.batch.sources] * found).sum(2).mean(1)
+        each = self.fine * self._fine(step)
+        each = each + self.consistency * divergences(mixture(step.batch, clean), logits)
         apart = (mask.amax((1, 2, 3)) > mask.amin((1, 2, 3))).float()
-        return (apart * each).sum() / apart.sum().clamp(min=1)
+        more = (apart * each).sum() / apart.sum().clamp(min=1)
+        return functional.cross_entropy(logits, step.targets) + more
+
+    def _fine(self, step: Step) -> Float[Tensor, "N"]:
+        """Mean over the two regions of each item."""
+        features = map_of(step.outcome)
+        shares = place_shares(step.drawn, (features.shape[2], features.shape[3]))
+        found = through(step.heads, region_means(features, shares)).log_softmax(2)
+        return -(step.labels[step.drawn.sources] * found).sum(2).mean(1)

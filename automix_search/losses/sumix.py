@@ -106,5 +106,6 @@ def distances(
 def reweighted(batch: MixedBatch, away: Float[Tensor, "N m K"], labels: Float[Tensor, "N m K"]) -> MixedBatch:
     """A batch whose weights fall with each source's distance at its own class; their sums stay."""
     own = away.gather(2, labels.argmax(2, keepdim=True))[:, :, 0]
-    weights = (batch.weights.log() - own).softmax(1)
+    logs = batch.weights.log().clamp(min=torch.finfo(batch.weights.dtype).min)
+    weights = (logs - own).softmax(1)
     return replace(batch, weights=weights * batch.weights.sum(1, keepdim=True))
