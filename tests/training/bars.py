@@ -1,5 +1,7 @@
 """A small data set and a small network with all that may go wrong in it: dropout, batch norm, H != W."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -82,3 +84,20 @@ class Recorder:
     def remember(self, module: nn.Module, inputs: tuple[Tensor]) -> None:
         if module.training:
             self.batches.append(inputs[0].detach().clone())
+
+
+def assert_equal(first: Any, second: Any) -> None:
+    """Two states are the same, bit for bit."""
+    assert type(first) is type(second)
+    if isinstance(first, Tensor):
+        assert torch.equal(first, second)
+    elif isinstance(first, dict):
+        assert first.keys() == second.keys()
+        for key in first:
+            assert_equal(first[key], second[key])
+    elif isinstance(first, list | tuple):
+        assert len(first) == len(second)
+        for item, other in zip(first, second, strict=True):
+            assert_equal(item, other)
+    else:
+        assert first == second

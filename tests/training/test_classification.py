@@ -8,7 +8,19 @@ from typing import Any
 
 import pytest
 import torch
-from bars import CLASSES, MIXUP, SIZES, Recorder, assignment, network, policy, recipe, splits, trainer
+from bars import (
+    CLASSES,
+    MIXUP,
+    SIZES,
+    Recorder,
+    assert_equal,
+    assignment,
+    network,
+    policy,
+    recipe,
+    splits,
+    trainer,
+)
 from pydantic import PrivateAttr
 from torch import Tensor, nn
 
@@ -121,23 +133,6 @@ def test_interrupted_and_resumed_is_uninterrupted_bit_for_bit(
     assert rest == whole[stop - 1 :]
     states = [torch.load(file, weights_only=True) for file in files.values()]
     assert_equal(*states)
-
-
-def assert_equal(first: Any, second: Any) -> None:
-    """Two states are the same, bit for bit."""
-    assert type(first) is type(second)
-    if isinstance(first, Tensor):
-        assert torch.equal(first, second)
-    elif isinstance(first, dict):
-        assert first.keys() == second.keys()
-        for key in first:
-            assert_equal(first[key], second[key])
-    elif isinstance(first, list | tuple):
-        assert len(first) == len(second)
-        for item, other in zip(first, second, strict=True):
-            assert_equal(item, other)
-    else:
-        assert first == second
 
 
 def test_a_finished_training_reports_its_end_again(tmp_path: Path) -> None:
