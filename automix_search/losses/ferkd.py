@@ -76,8 +76,9 @@ class FerKD(AbstractLoss):
         views = step.both_views(OtherView())
         if views.drawn.hidden is None:
             views = replace(views, drawn=first(views.drawn, len(step.signals.images)))
-        taught = compressed(views.signals.logits("teacher").softmax(1), self.compression, self.keep)
-        labels = calibrated(taught, views.labels, self.lowest, self.context, self.highest)
+        chances = views.signals.logits("teacher").softmax(1)
+        taught, certain = compressed(chances, self.compression, self.keep), chances.amax(1, keepdim=True)
+        labels = calibrated(taught, certain, views.labels, self.lowest, self.context, self.highest)
         targets = views.batch.targets(labels)
         wrong = -(targets * views.outcome.logits.float().log_softmax(1)).sum()
         return wrong / targets.sum().clamp(min=1)

@@ -35,6 +35,7 @@ def compressed(labels: Float[Tensor, "N K"], compression: Compression, keep: int
 
 def calibrated(
     taught: Float[Tensor, "N K"],
+    certain: Float[Tensor, "N 1"],
     truth: Float[Tensor, "N K"],
     lowest: float,
     context: float,
@@ -43,12 +44,12 @@ def calibrated(
     """A teacher's labels, each kept, replaced by the truth, or dropped (all zeros) by the teacher's certainty.
 
     Args:
-        taught: The teacher's probabilities.
+        taught: The teacher's labels.
+        certain: The teacher's highest probability, of which its labels may keep less.
         truth: What the image is known to show, softened.
         lowest: Below it a label is dropped: nothing to be seen there.
         context: Below it the truth stands in for the teacher.
         highest: Above it a label is dropped: nothing to be learnt there.
     """
-    certain = taught.amax(1, keepdim=True)
     labels = taught.where(certain >= context, truth)
     return labels * ((certain >= lowest) & (certain <= highest))

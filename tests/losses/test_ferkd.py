@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from automix_search.losses.ferkd import FerKD, OtherView
-from automix_search.losses.soft_labels import calibrated, compressed
+from automix_search.losses.soft_labels import Compression, calibrated, compressed
 from automix_search.mixing import AbstractPartner, MixedBatch
 from automix_search.policy import ImageSpec, Policy
 from automix_search.randomness import Randomness
@@ -39,12 +39,12 @@ def test_calibration_by_certainty() -> None:
     certain = torch.tensor([0.1, 0.2, 0.5, 0.99])
     taught = torch.stack((certain, *[(1 - certain) / 20] * 20), 1)
     truth = torch.eye(21)[[3, 4, 5, 6]]
-    found = calibrated(taught, truth, 0.15, 0.3, 0.95)
+    found = calibrated(taught, certain[:, None], truth, 0.15, 0.3, 0.95)
     assert (found[0] == 0).all()
     assert torch.equal(found[1], truth[1])
     assert torch.equal(found[2], taught[2])
     assert (found[3] == 0).all()
-    assert torch.equal(calibrated(taught, truth, 0.0, 0.0, 1.0), taught)
+    assert torch.equal(calibrated(taught, certain[:, None], truth, 0.0, 0.0, 1.0), taught)
 
 
 def test_partners_are_the_other_views() -> None:
@@ -94,6 +94,15 @@ def test_views_that_are_dropped_do_not_count() -> None:
     logits = model(0.3 * images + 0.7 * images.flip(3))
     wanted = -(labels * logits.log_softmax(1)).sum() / labels.sum()
     torch.testing.assert_close(loss(step), wanted)
+
+
+@pytest.mark.parametrize("compression", ["hard", "smoothing", "marginal_smoothing", "marginal_renorm"])
+def test_certainty_is_the_teachers_whatever_its_store_keeps(compression: Compression) -> None:
+    """A store of hard labels would have the teacher sure of every view."""
+    teacher, images = network(7).eval(), pictures()
+    certain = torch.cat((teacher(images), teacher(images.flip(3)))).softmax(1).amax(1).detach()
+    loss = FerKD(lowest=float(certain.max()) + 1e-3, context=0.0, compression=compression, keep=2)
+    assert loss(step_of(loss, MixedBatch.unmixed(images), teacher=teacher, **mixing(0.3))).item() == 0
 
 
 def test_a_batch_that_is_dropped_whole_teaches_nothing() -> None:
