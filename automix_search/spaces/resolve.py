@@ -169,11 +169,10 @@ def _whole(position: Position) -> bool:
 
 
 def explicit(position: Position, values: Range | Choice) -> Tree:
-    """A range or a choice as it is written in a file."""
+    """A range or a choice as it is written in a file; where there is nothing to choose, the only value."""
     if isinstance(values, Choice):
-        return {
-            "choice": [list(option) if isinstance(option, tuple) else option for option in values.options]
-        }
+        options = [list(option) if isinstance(option, tuple) else option for option in values.options]
+        return {"choice": options} if len(options) > 1 else options[0]
     whole = _whole(position) or (
         position.annotation is Any and isinstance(values.low, int) and isinstance(values.high, int)
     )

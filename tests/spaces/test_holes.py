@@ -4,9 +4,10 @@ import pytest
 from written_spaces import Recipe, space
 
 from automix_search.errors import InputError
-from automix_search.mixing import Switch
+from automix_search.mixing import LABEL_RULES, Switch
 from automix_search.mixing.methods import MIXERS
-from automix_search.ranges import Choice, Range
+from automix_search.mixing.salient.snapmix import SnapMix
+from automix_search.ranges import Choice, Range, declared_range
 from automix_search.spaces.holes import ChoiceHole, RangeHole
 
 
@@ -21,6 +22,22 @@ def test_default_is_the_range_that_the_field_declares():
 def test_default_of_a_literal_or_a_bool_is_all_its_values():
     text = "mix: {kind: switch, per: default, options: [{method: {kind: none}}]}"
     assert values(text) == {"mix.per": Choice(("batch", "sample"))}
+
+
+def test_default_of_a_single_option_is_that_option():
+    """A teacher is searched only by those who ask for one."""
+    found = space("mix: {kind: snapmix, alpha: default, source: default}")
+    assert [parameter.name for parameter in found.parameters] == ["mix.alpha"]
+    (option,) = found.fill({"mix.alpha": 3.0}).policy.mix.options
+    assert option.method == SnapMix(alpha=3.0, source="model")
+
+
+@pytest.mark.parametrize("family", [MIXERS, LABEL_RULES], ids=lambda family: family.noun)
+def test_a_bare_name_and_default_ask_for_no_teacher(family):
+    for member in family.members:
+        for field in member.model_fields.values():
+            declared = declared_range(field)
+            assert not isinstance(declared, Choice) or "teacher" not in declared.options, member
 
 
 def test_default_finds_the_field_of_the_switch_beside_a_bare_method():
@@ -52,9 +69,10 @@ def test_default_of_a_field_that_is_a_list_is_a_choice_of_lists():
 @pytest.mark.parametrize("kind", sorted(MIXERS.kinds()))
 def test_a_bare_name_searches_every_declared_range_of_the_method(kind):
     declared = {
-        f"mix.{name}": labelled(next(item for item in field.metadata if isinstance(item, Range | Choice)))
+        f"mix.{name}": labelled(item)
         for name, field in MIXERS.kinds()[kind].model_fields.items()
-        if any(isinstance(item, Range | Choice) for item in field.metadata)
+        for item in field.metadata
+        if isinstance(item, Range) or (isinstance(item, Choice) and len(item.options) > 1)
     }
     assert values(f"mix: {kind}") == declared
     inside = values(f"mix: {{choice: [{kind}, {{kind: switch}}]}}")

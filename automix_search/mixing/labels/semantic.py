@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -13,6 +13,7 @@ from automix_search.mixing.batch import MixedBatch
 from automix_search.mixing.labels.base import AbstractLabelRule
 from automix_search.mixing.labels.places import shown_at
 from automix_search.mixing.map_parts import parts
+from automix_search.ranges import Choice
 from automix_search.signals import Need, Outcome, Signals
 
 NEEDS = {"class_map": Need.CLASS_MAPS, "attention": Need.ATTENTION, "teacher": Need.TEACHER}
@@ -32,7 +33,7 @@ class SemanticLabels(AbstractLabelRule):
     mass_is_one: ClassVar[bool] = False
 
     kind: Literal["semantic"] = "semantic"
-    source: Literal["class_map", "attention", "teacher"] = Field(
+    source: Annotated[Literal["class_map", "attention", "teacher"], Choice(("class_map",))] = Field(
         "class_map", description="The model's class maps, its attention, or the class maps of a teacher."
     )
     normalise: bool = Field(False, description="Whether the weights of an item are scaled to sum 1.")

@@ -57,8 +57,7 @@ class GuidedMixup(AbstractMixer):
     sharpness: Annotated[float, Range(0.5, 8.0, log=True)] = Field(
         1.0, gt=0, description="Power of the saliency in the ratio; high makes an almost hard mask."
     )
-
-    alpha: Annotated[float | None, Range(0.2, 4.0, log=True)] = Field(
+    alpha: Annotated[float | None, Choice((None, 0.5, 1.0, 2.0))] = Field(
         None,
         ge=0,
         description="Shift masks to a mean from Beta(alpha, alpha); null leaves it to the saliency, 0 mixes nothing.",

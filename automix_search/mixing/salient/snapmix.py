@@ -15,7 +15,7 @@ from automix_search.mixing.batch import MixedBatch, Pairs
 from automix_search.mixing.boxes import Boxes, clipped_boxes
 from automix_search.mixing.map_parts import is_even, parts
 from automix_search.randomness import Randomness
-from automix_search.ranges import Range
+from automix_search.ranges import Choice, Range
 from automix_search.signals import Need
 from automix_search.signals.signals import Source
 
@@ -44,7 +44,9 @@ class SnapMix(AbstractMixer):
         "keep", description="Whether pairs of one class weigh as others do, or twice as in the authors' code."
     )
     normalise: bool = Field(False, description="Whether the weights of an item are scaled to sum 1.")
-    source: Source = Field("model", description="Whose class maps are looked at: the model's or a teacher's.")
+    source: Annotated[Source, Choice(("model",))] = Field(
+        "model", description="Whose class maps are looked at: the model's or a teacher's."
+    )
 
     def needs(self) -> frozenset[Need]:
         return frozenset({Need.CLASS_MAPS if self.source == "model" else Need.TEACHER})
