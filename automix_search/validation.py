@@ -58,8 +58,19 @@ def sentences(
     model: type[Spec], document: Document, error: ValidationError, methods: Sequence[type] = ()
 ) -> list[str]:
     """One sentence for each finding, each once."""
-    found = [_sentence(model, document, detail, methods) for detail in error.errors(include_url=False)]
+    details = error.errors(include_url=False)
+    found = [
+        _sentence(model, document, detail, methods) for detail in details if not _follows(detail, details)
+    ]
     return list(dict.fromkeys(found))
+
+
+def _follows(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
+    """Whether a list is only found too short because items of it are wrong."""
+    place = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        other["loc"][: len(place)] == place != other["loc"] for other in details
+    )
 
 
 def _sentence(model: type[Spec], document: Document, detail: ErrorDetails, methods: Sequence[type]) -> str:
@@ -86,6 +97,9 @@ def _sentence(model: type[Spec], document: Document, detail: ErrorDetails, metho
         return f"{document.where(place)}: must be a mapping, but got {describe(value)}"
     if kind in ("tuple_type", "list_type"):
         return f"{document.where(place)}: must be a list, but got {describe(value)}"
+    if kind == "too_short":
+        items = "item" if context["min_length"] == 1 else "items"
+        return f"{document.where(place)}: must hold at least {context['min_length']} {items}, but got {describe(value)}"
     message = detail["msg"].replace("Input should be", "must be")
     return f"{document.where(place)}: {message[0].lower()}{message[1:]}, but got {describe(value)}"
 

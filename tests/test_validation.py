@@ -80,6 +80,14 @@ def refusal(text):
         ("transform: 3", "my.yaml:1 transform: must be a mapping, but got 3"),
         ("mix: [cutmix]", "my.yaml:1 mix: must be a mapping, but got a list of 1"),
         ("transform: {batch: 3}", "my.yaml:1 transform.batch: must be a list, but got 3"),
+        (
+            "transform: {batch: [{kind: rand_augment, operations: []}]}",
+            "my.yaml:1 transform.batch[0].operations: must hold at least 1 item, but got a list of 0",
+        ),
+        (
+            "transform: {batch: [{kind: rand_augment, operations: [rotat]}]}",
+            "my.yaml:1 transform.batch[0].operations[0]: `rotat` is not allowed; did you mean `rotate`?",
+        ),
     ],
 )
 def test_a_sentence_says_place_value_and_what_is_allowed(text, said):
