@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from automix_search.losses.base import AbstractLoss
 from automix_search.losses.heads import map_of, through
-from automix_search.losses.mixture import place_shares
 from automix_search.losses.step import Step
+from automix_search.mixing.labels.places import shown_at
 from automix_search.ranges import Choice, Range
 from automix_search.signals import Need
 
@@ -52,7 +52,7 @@ class LocalLabels(AbstractLoss):
         grid = (self.cells, self.cells)
         cells = functional.adaptive_avg_pool2d(map_of(step.outcome).float(), grid).flatten(2).transpose(1, 2)
         made = step.batch if step.drawn.mask is None else step.drawn
-        shares = place_shares(made, grid).flatten(2).transpose(1, 2)
+        shares = shown_at(made, grid).flatten(2).transpose(1, 2)
         targets = (shares[..., None] * self._source_labels(step)[:, None]).sum(2)
         local = -(targets * through(step.heads, cells).log_softmax(2)).sum(2).mean()
         return functional.cross_entropy(step.outcome.logits.float(), step.targets) + self.weight * local

@@ -1,6 +1,6 @@
 """What a mixed batch was made of, as losses ask for it.
 
-Axes: P clean samples, N mixed items, m sources of one item, K classes, h x w places of a coarser grid.
+Axes: P clean samples, N mixed items, m sources of one item, K classes.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
-from torch.nn import functional
 
 from automix_search.errors import InputError
 from automix_search.mixing import MixedBatch
@@ -52,20 +51,3 @@ def sources_within(batch: MixedBatch) -> Int64[Tensor, "N m"]:
             "samples from beyond the batch"
         )
     return batch.sources
-
-
-def place_shares(batch: MixedBatch, grid: tuple[int, int]) -> Float[Tensor, "N m h w"]:
-    """Share of each source at each place of a grid; the weights themselves where there is no mask.
-
-    Where the mask is of the first source alone, more than one other divide the rest by their weights.
-    """
-    weights = batch.weights[:, :, None, None]
-    if batch.mask is None:
-        return weights.expand(-1, -1, *grid)
-    shares = functional.adaptive_avg_pool2d(batch.mask.float(), grid)
-    if shares.shape[1] == weights.shape[1]:
-        return shares
-    if weights.shape[1] == 2:
-        return torch.cat((shares, 1 - shares), 1)
-    others = weights[:, 1:] / weights[:, 1:].sum(1, keepdim=True).clamp(min=torch.finfo(weights.dtype).tiny)
-    return torch.cat((shares, (1 - shares) * others), 1)

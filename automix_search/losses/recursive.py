@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from automix_search.losses.base import AbstractLoss
 from automix_search.losses.heads import map_of, region_means, through
-from automix_search.losses.mixture import place_shares
 from automix_search.losses.step import Step
+from automix_search.mixing.labels.places import shown_at
 from automix_search.mixing.pixels.recursivemix import IMAGES
 from automix_search.ranges import Range
 from automix_search.signals import Need, classifier
@@ -59,7 +59,7 @@ class RecursiveConsistency(AbstractLoss):
 
     def _of_history(self, step: Step, past: Float[Tensor, "E K"]) -> Float[Tensor, ""]:
         features = map_of(step.outcome)
-        region = place_shares(step.drawn, (features.shape[2], features.shape[3]))[:, 1:]
+        region = shown_at(step.drawn, (features.shape[2], features.shape[3]))[:, 1:]
         head = classifier(step.signals.model) if self.shared_head else step.heads
         found = through(head, region_means(features, region)[:, 0]).log_softmax(1)
         order = step.drawn.sources[:, 1] - len(step.signals.images)

@@ -12,8 +12,9 @@ from torch.nn import functional
 from automix_search.losses.base import AbstractLoss
 from automix_search.losses.consistency import divergences
 from automix_search.losses.heads import map_of, region_means, through
-from automix_search.losses.mixture import mixture, place_shares
+from automix_search.losses.mixture import mixture
 from automix_search.losses.step import Step
+from automix_search.mixing.labels.places import shown_at
 from automix_search.ranges import Range
 from automix_search.signals import Need
 
@@ -61,6 +62,6 @@ class SMMixLoss(AbstractLoss):
     def _fine(self, step: Step) -> Float[Tensor, "N"]:
         """Mean over the two regions of each item."""
         features = map_of(step.outcome)
-        shares = place_shares(step.drawn, (features.shape[2], features.shape[3]))
+        shares = shown_at(step.drawn, (features.shape[2], features.shape[3]))
         found = through(step.heads, region_means(features, shares)).log_softmax(2)
         return -(step.labels[step.drawn.sources] * found).sum(2).mean(1)

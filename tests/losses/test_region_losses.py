@@ -11,10 +11,10 @@ from torch.nn import functional
 from automix_search.errors import InputError
 from automix_search.losses.heads import region_means, through
 from automix_search.losses.local import LocalLabels
-from automix_search.losses.mixture import place_shares
 from automix_search.losses.smmix import SMMixLoss
 from automix_search.losses.step import Step
 from automix_search.mixing import MixedBatch
+from automix_search.mixing.labels.places import shown_at
 
 FLAT = Flat()
 
@@ -25,10 +25,10 @@ def head_of(step: Step) -> nn.Module:
 
 
 def test_shares_of_places_are_means_of_the_mask() -> None:
-    shares = place_shares(pasted(pictures(2), 3), (2, 3))
+    shares = shown_at(pasted(pictures(2), 3), (2, 3))
     wanted = torch.tensor([0.25, 1, 1]).expand(2, 2, 3)
     torch.testing.assert_close(shares, torch.stack((wanted, 1 - wanted), 1))
-    constant = place_shares(blended(pictures(2), torch.tensor([0.3, 0.8])), (2, 3))
+    constant = shown_at(blended(pictures(2), torch.tensor([0.3, 0.8])), (2, 3))
     torch.testing.assert_close(constant[:, :, 1, 2], torch.tensor([[0.3, 0.7], [0.8, 0.2]]))
 
 
@@ -38,7 +38,7 @@ def test_more_than_two_sources_divide_what_the_first_leaves() -> None:
         torch.zeros(1, 3, 1, 2), torch.zeros(1, 3).long(), torch.tensor([[0.7, 0.2, 0.1]]), mask
     )
     wanted = torch.tensor([[[[0.4, 1.0]], [[0.4, 0.0]], [[0.2, 0.0]]]])
-    torch.testing.assert_close(place_shares(batch, (1, 2)), wanted)
+    torch.testing.assert_close(shown_at(batch, (1, 2)), wanted)
 
 
 def test_region_means_by_hand() -> None:

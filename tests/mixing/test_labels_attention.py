@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from looked import boxed, outcome
@@ -66,3 +68,10 @@ def test_a_box_between_the_patches_is_not_lost() -> None:
     batch = boxed((8, 12), slice(1, 2), slice(1, 2))
     rows = torch.tensor([[0.5, 0.1, 0.1, 0.1, 0.1, 0.1]]).expand(2, 6)
     torch.testing.assert_close(labels(batch, rows, (2, 3))[:, 1], torch.full((2,), (1 / 96 + 0.5 / 16) / 2))
+
+
+def test_what_is_shown_and_weighs_nothing_is_looked_at() -> None:
+    """Saliency Grafting may show a partner of which nothing salient is left: its label weight is 0."""
+    batch = replace(boxed((8, 12), slice(0, 4), slice(0, 4)), weights=torch.tensor([[1.0, 0.0]]).expand(2, 2))
+    rows = torch.tensor([[0.6, 0.1, 0.1, 0.1, 0.1, 0.0]]).expand(2, 6)
+    torch.testing.assert_close(labels(batch, rows, (2, 3)), torch.tensor([[0.7, 0.3]]).expand(2, 2))
