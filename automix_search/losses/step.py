@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from automix_search.losses.mixture import mixture
 from automix_search.mixing import AbstractLabelRule, AbstractPartner, MixedBatch
-from automix_search.signals import ModelSignals, Need, Outcome, run
+from automix_search.signals import Memory, ModelSignals, Need, Outcome, run
 
 Mixing = Callable[[ModelSignals, AbstractPartner | None], MixedBatch]
 """Mixes clean images with new draws; a partner rule stands in for the policy's own where one is given."""
@@ -33,6 +33,8 @@ class Step:
         view: Augments the images anew, by the policy's transforms alone: `B x C x H x W`, normalised.
         heads: Layers of the loss's own, trained along with the model; None if it has none.
         watch: What to catch while the model runs on the mixed batch.
+        past: What methods remembered before the batch was drawn. To mix anew starts from there and leaves what they
+            remember by now as it is.
     """
 
     signals: ModelSignals
@@ -42,10 +44,16 @@ class Step:
     view: Callable[[], Tensor]
     heads: nn.Module | None = None
     watch: frozenset[Need] = field(default_factory=frozenset)
+    past: Memory = field(default_factory=dict)
 
     def remix(self) -> MixedBatch:
         """The clean images mixed once more, with new draws."""
-        return self.mix(self.signals, None)
+        return self.mix(self._before, None)
+
+    @property
+    def _before(self) -> ModelSignals:
+        """The clean images as they were before the batch was drawn."""
+        return self.signals.remembering(dict(self.past))
 
     def run(self, batch: MixedBatch) -> Outcome:
         """A training pass over a mixed batch of the same clean images."""
@@ -99,7 +107,7 @@ class Step:
     def both_views(self, partner: AbstractPartner) -> Step:
         """A step on the clean images and another view of each, 2B in all, mixed by a partner rule of its own."""
         images = torch.cat((self.signals.images, self.view()))
-        signals = self.signals.with_images(images, self.labels.repeat(2, 1))
+        signals = self._before.with_images(images, self.labels.repeat(2, 1))
         return replace(self, signals=signals, drawn=self.mix(signals, partner))
 
     @property

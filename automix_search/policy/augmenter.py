@@ -181,8 +181,8 @@ class Augmenter:
         """
         images, labels, scale = self._seen(x, y, progress)
         signals = ModelSignals(model, images, labels, scale, self.teacher, self._memory, self._random)
-        mix, view = partial(self._mix, progress), partial(self._view, x, progress)
-        step = Step(signals, mix(signals, None), self.switch.label, mix, view, self.heads, self.needs)
+        mix, view, past = partial(self._mix, progress), partial(self._view, x, progress), dict(self._memory)
+        step = Step(signals, mix(signals, None), self.switch.label, mix, view, self.heads, self.needs, past)
         return self.criterion(step)
 
     def _mix(self, progress: float, signals: Signals, partner: AbstractPartner | None) -> MixedBatch:

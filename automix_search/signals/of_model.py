@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -116,6 +117,12 @@ class ModelSignals(Signals):
     def with_images(self, images: Shaped[Tensor, "Q C H W"], labels: Float[Tensor, "Q K"]) -> ModelSignals:
         """What the same model and teacher say of other images, with the same memory."""
         return ModelSignals(self.model, images, labels, self._scale, self.teacher, self.memory, self.random)
+
+    def remembering(self, memory: Memory) -> ModelSignals:
+        """The same looks at the same images, with another memory."""
+        other = copy(self)
+        other.memory = memory
+        return other
 
     def _of_the_task(self, logits: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
         """The teacher's logits, if it has the classes of the labels."""

@@ -8,12 +8,15 @@ from scripted import blank
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from automix_search.mixing import MixedBatch, Pairs
+from automix_search.losses import Step
+from automix_search.mixing import AbstractPartner, MixedBatch, Pairs
+from automix_search.mixing.labels import ShareLabels
+from automix_search.mixing.partners import Roll
 from automix_search.mixing.pixels.recursivemix import IMAGES, TARGETS, RecursiveMix
 from automix_search.mixing.resampling import Interpolation
 from automix_search.policy import ImageSpec, Policy
 from automix_search.randomness import Randomness
-from automix_search.signals import Memory
+from automix_search.signals import Memory, ModelSignals, Signals
 from automix_search.testing.signals import GivenSignals
 
 
@@ -202,3 +205,40 @@ def test_in_training() -> None:
     again, targets = augmenter(x, y)
     assert torch.equal(again, first)
     assert torch.equal(targets, torch.eye(3)[y])
+
+
+def test_what_is_mixed_anew_in_a_step_has_the_history_of_the_step_before() -> None:
+    mixer, random, labels = RecursiveMix(), seeded(4), torch.eye(5)
+    memory: Memory = {}
+    step(mixer, torch.randn(5, 1, 9, 8), labels, memory, random)
+    images, past = torch.randn(5, 1, 9, 8), dict(memory)
+    signals = ModelSignals(nn.Identity(), images, labels.flip(0), memory=memory)
+
+    def mix(signals: Signals, partner: AbstractPartner | None) -> MixedBatch:
+        return mixer.mix(Pairs(signals.images, torch.arange(len(signals.images)), seen=signals), 1, random)
+
+    drawn = mix(signals, None)
+    now = Step(signals, drawn, ShareLabels(), mix, lambda: images.flip(3), past=past)
+    for again in (now.remix(), now.remix(), now.both_views(Roll()).drawn):
+        assert again.more_labels is not None
+        assert torch.equal(again.more_labels, labels)
+        assert torch.equal(memory[IMAGES], drawn.inputs)
+        assert torch.equal(memory[TARGETS], drawn.targets(labels.flip(0)))
+
+
+def test_a_loss_that_mixes_more_than_once_remembers_one_mix() -> None:
+    tree = {"mix": {"kind": "recursivemix"}, "loss": {"kind": "rankmixup", "mixes": 3}}
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    augmenter = Policy.model_validate(tree).build(num_classes=3, generator=Generator().manual_seed(0))
+    x, y = torch.rand(6, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1, 2])
+    augmenter.loss(model, x, y)
+    assert torch.equal(augmenter.state_dict()["memory"][IMAGES], x), (
+        "the first batch of an epoch stays as it is"
+    )
+    ran: list[Tensor] = []
+    model.register_forward_pre_hook(lambda _, inputs: ran.append(inputs[0]))
+    augmenter.loss(model, x.flip(2), y)
+    mixes = ran[-1].split(6)
+    assert len(mixes) == 3
+    assert torch.equal(augmenter.state_dict()["memory"][IMAGES], mixes[0])
+    assert all((mix != x.flip(2)).any() for mix in mixes), "all of them have history"
