@@ -51,13 +51,13 @@ class AbstractLoss(Spec):
         return extra_passes(self.needs())
 
     def heads(self, features: int, num_classes: int) -> nn.Module:
-        """Fresh layers of the loss's own.
+        """Fresh layers of the loss's own: one linear layer, unless a member says otherwise.
 
         Args:
             features: Length of the vector that the model's classifier takes.
             num_classes: Number of classes, K.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no layers of its own")
+        return nn.Linear(features, num_classes)
 
     @abstractmethod
     def __call__(self, step: Step) -> Float[Tensor, ""]:

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int64
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from automix_search.losses.base import AbstractLoss
@@ -27,9 +27,10 @@ class FerKD(AbstractLoss):
     """Two views of each image, mixed with each other and labelled by a teacher's predictions of the two (SelfMix).
 
     The views come from the policy's transforms, such as random crops; the policy's method mixes each image with the
-    other view of itself, whatever the policy's partner rule. By the teacher's certainty a view's label is kept, or the
-    softened truth stands in for it, or it is dropped. The teacher labels the views as they come, where the authors
-    read labels from a store; what the store would keep of a label is `compression`.
+    other view of itself, whatever the policy's partner rule. A method that asks for no partners (`comixup`,
+    `recursivemix`, `guidedmixup` by its own pairing) still mixes with other images. By the teacher's certainty a
+    view's label is kept, or the softened truth stands in for it, or it is dropped. The teacher labels the views as
+    they come, where the authors read labels from a store; what the store would keep of a label is `compression`.
 
     SelfMix and the thresholds follow the paper's description: the authors' code for them is not published.
 
@@ -65,6 +66,14 @@ class FerKD(AbstractLoss):
     keep: Annotated[int, Choice((1, 3, 5, 10))] = Field(
         5, ge=1, description="How many classes the marginal compressions keep."
     )
+
+    @model_validator(mode="after")
+    def _something_is_kept(self) -> FerKD:
+        if self.lowest > self.highest:
+            raise ValueError(
+                f"`lowest <= highest` must hold, but got lowest={self.lowest}, highest={self.highest}"
+            )
+        return self
 
     def needs(self) -> frozenset[Need]:
         return TAUGHT

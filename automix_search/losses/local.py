@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from jaxtyping import Float
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from automix_search.losses.base import AbstractLoss
@@ -44,9 +44,6 @@ class LocalLabels(AbstractLoss):
 
     def needs(self) -> frozenset[Need]:
         return frozenset({Need.MODEL, Need.MIXED_FEATURES})
-
-    def heads(self, features: int, num_classes: int) -> nn.Module:
-        return nn.Linear(features, num_classes)
 
     def __call__(self, step: Step) -> Float[Tensor, ""]:
         grid = (self.cells, self.cells)

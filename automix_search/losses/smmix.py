@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from jaxtyping import Float
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from automix_search.losses.base import AbstractLoss
@@ -44,9 +44,6 @@ class SMMixLoss(AbstractLoss):
 
     def needs(self) -> frozenset[Need]:
         return frozenset({Need.MODEL, Need.PREDICTIONS, Need.MIXED_FEATURES})
-
-    def heads(self, features: int, num_classes: int) -> nn.Module:
-        return nn.Linear(features, num_classes)
 
     def __call__(self, step: Step) -> Float[Tensor, ""]:
         mask = step.drawn.mask

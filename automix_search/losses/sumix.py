@@ -59,9 +59,6 @@ class SUMix(AbstractLoss):
     def extra_passes(self) -> tuple[int, int]:
         return (1, 0) if self.clean_pass == "detached" else (1, 1)
 
-    def heads(self, features: int, num_classes: int) -> nn.Module:
-        return nn.Linear(features, num_classes)
-
     def __call__(self, step: Step) -> Float[Tensor, ""]:
         clean, doubt = self._clean(step)
         logits, batch = step.outcome.logits.float(), step.batch

@@ -105,8 +105,13 @@ def test_certainty_is_the_teachers_whatever_its_store_keeps(compression: Compres
     assert loss(step_of(loss, MixedBatch.unmixed(images), teacher=teacher, **mixing(0.3))).item() == 0
 
 
+def test_thresholds_that_drop_every_view_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"`lowest <= highest` must hold, but got lowest=0\.4, highest=0\.3"):
+        FerKD(lowest=0.4, highest=0.3)
+
+
 def test_a_batch_that_is_dropped_whole_teaches_nothing() -> None:
-    model, loss = network(), FerKD(highest=0.0)
+    model, loss = network(), FerKD(lowest=0.0, highest=0.0)
     value = loss(
         step_of(loss, MixedBatch.unmixed(pictures()), model=model, teacher=network(7).eval(), **mixing(0.3))
     )
