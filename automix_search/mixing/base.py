@@ -177,7 +177,11 @@ class AbstractBoxMixer(AbstractMixer):
     def _paste(self, pairs: Pairs, boxes: Boxes) -> Tensor:
         inputs = pairs.own_copy()
         patch = self.patch(pairs.images, boxes)
-        torch.index_select(patch, 0, pairs.partner, out=inputs[(..., *boxes.slices())])
+        inside = inputs[(..., *boxes.slices())]
+        if inputs.requires_grad:
+            inside.copy_(patch.index_select(0, pairs.partner))
+        else:
+            torch.index_select(patch, 0, pairs.partner, out=inside)
         return inputs
 
 

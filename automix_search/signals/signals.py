@@ -70,7 +70,7 @@ class Signals:
 
     def pixels(self) -> Float[Tensor, "P C H W"]:
         """The images on the scale [0, 1]; where it is not known how they were normalised, the batch fills it."""
-        images = self.images.float()
+        images = self.images.detach().float()
         if self._scale is not None:
             mean, std = self._scale
             return (images * std + mean).clamp_(0, 1)

@@ -243,6 +243,18 @@ class MixerContract(MethodContract):
         assert all(torch.equal(now, then) for now, then in zip((images, partner, own), before, strict=True))
 
     @draws
+    def test_gradients_reach_the_images_and_nothing_else(self, per: str) -> None:
+        images = pictures((6, 3, 12, 17))
+        plain = mixed(self.mixer, Pairs(images, cycle(6)), per)
+        batch = mixed(self.mixer, Pairs(images.requires_grad_(), cycle(6)), per)
+        assert not batch.weights.requires_grad
+        assert batch.mask is None or not batch.mask.requires_grad
+        assert torch.equal(batch.inputs, plain.inputs)
+        (gradient,) = torch.autograd.grad(batch.inputs.sum(), images)
+        assert gradient.isfinite().all()
+        assert gradient.any()
+
+    @draws
     def test_same_seed_same_result(self, per: str) -> None:
         pairs = Pairs(pictures((6, 3, 12, 17)), cycle(6))
         first, second, *others = (mixed(self.mixer, pairs, per, seed) for seed in (3, 3, 4, 5, 6, 7, 8))

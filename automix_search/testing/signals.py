@@ -66,7 +66,7 @@ class GivenSignals(Signals):
 
     def _drawn(self, *shape: int) -> Tensor:
         """Smooth functions of each image's own pixels: equal for equal images, different for others."""
-        pooled = functional.adaptive_avg_pool2d(self.images.float(), (5, 7)).mean(1).flatten(1)
+        pooled = functional.adaptive_avg_pool2d(self.images.detach().float(), (5, 7)).mean(1).flatten(1)
         length = int(torch.tensor(shape).prod())
         weight = torch.randn(pooled.shape[1], length, generator=Generator().manual_seed(length))
         with torch.autocast(pooled.device.type, enabled=False):

@@ -131,4 +131,6 @@ def _picked(pairs: Pairs, sources: Tensor) -> Tensor:
     side = round(sources.shape[1] ** 0.5)
     index = spread(sources.view(-1, side, side), pairs.size)[:, None]
     picked = torch.empty_like(pairs.own_images())
+    if pairs.images.requires_grad:
+        return pairs.images.gather(0, index.expand_as(picked))
     return torch.gather(pairs.images, 0, index.expand_as(picked), out=picked)

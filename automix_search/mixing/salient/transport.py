@@ -69,8 +69,10 @@ def moved(images: Float[Tensor, "N C H W"], plan: Int64[Tensor, "N c c"]) -> Flo
     right = _shifts(plan % cells, width, -1)
     pixels = torch.arange(height * width, device=images.device).view(height, width)
     index = (spread(down * width + right, (height, width)) + pixels).flatten(1)
-    result = torch.empty_like(images)
     flat = index[:, None].expand(-1, images.shape[1], -1)
+    if images.requires_grad:
+        return images.flatten(2).gather(2, flat).view_as(images)
+    result = torch.empty_like(images)
     torch.gather(images.flatten(2), 2, flat, out=result.flatten(2))
     return result
 
