@@ -36,6 +36,9 @@ class Need(StrEnum):
 FORWARD = {Need.SALIENCY, Need.ATTENTION, Need.FEATURES, Need.CLASS_MAPS, Need.PREDICTIONS, Need.TEACHER}
 BACKWARD = {Need.SALIENCY}
 
+CLASSES_OF_TEACHER = frozenset({Need.TEACHER, Need.TEACHER_PREDICTIONS})
+"""What is asked of a teacher whose class maps or predictions are looked at."""
+
 
 def extra_passes(needs: Iterable[Need]) -> tuple[int, int]:
     """Forward and backward passes over the batch that `needs` add to a training step.

@@ -135,5 +135,5 @@ def test_in_a_policy() -> None:
     )
     assert policy.mix.needs() == {Need.ATTENTION}
     assert SemanticLabels().needs() == {Need.CLASS_MAPS}
-    assert SemanticLabels(source="teacher").needs() == {Need.TEACHER}
+    assert SemanticLabels(source="teacher").needs() == {Need.TEACHER, Need.TEACHER_PREDICTIONS}
     assert not SemanticLabels.mass_is_one

@@ -3,13 +3,15 @@
 import pytest
 import torch
 from scripted import Scripted
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from automix_search.errors import InputError
 from automix_search.mixing import MixedBatch, Pairs
 from automix_search.mixing.boxes import Boxes
 from automix_search.mixing.salient.snapmix import SnapMix, resized_into
 from automix_search.models import ModelSpec, build_model
+from automix_search.policy import Policy
 from automix_search.randomness import Randomness
 from automix_search.signals import ModelSignals, Need
 from automix_search.testing.signals import GivenSignals
@@ -203,4 +205,17 @@ def test_the_map_pass_leaves_the_model_alone() -> None:
 
 def test_says_what_it_looks_at() -> None:
     assert SnapMix().needs() == {Need.CLASS_MAPS}
-    assert SnapMix(source="teacher").needs() == {Need.TEACHER}
+    assert SnapMix(source="teacher").needs() == {Need.TEACHER, Need.TEACHER_PREDICTIONS}
+
+
+@pytest.mark.parametrize(
+    "mix",
+    [
+        {"kind": "snapmix", "source": "teacher"},
+        {"kind": "cutmix", "label": {"kind": "semantic", "source": "teacher"}},
+    ],
+)
+def test_a_teacher_of_other_classes_is_refused_before_training(mix: dict[str, object]) -> None:
+    teacher = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 9))
+    with pytest.raises(InputError, match="the task's 5 classes, but the teacher has 9"):
+        Policy.model_validate({"mix": mix}).build(num_classes=5, teacher=teacher)

@@ -14,9 +14,13 @@ from automix_search.mixing.labels.base import AbstractLabelRule
 from automix_search.mixing.labels.places import shown_at
 from automix_search.mixing.map_parts import parts
 from automix_search.ranges import Choice
-from automix_search.signals import Need, Outcome, Signals
+from automix_search.signals import CLASSES_OF_TEACHER, Need, Outcome, Signals
 
-NEEDS = {"class_map": Need.CLASS_MAPS, "attention": Need.ATTENTION, "teacher": Need.TEACHER}
+NEEDS = {
+    "class_map": frozenset({Need.CLASS_MAPS}),
+    "attention": frozenset({Need.ATTENTION}),
+    "teacher": CLASSES_OF_TEACHER,
+}
 
 
 class SemanticLabels(AbstractLabelRule):
@@ -39,7 +43,7 @@ class SemanticLabels(AbstractLabelRule):
     normalise: bool = Field(False, description="Whether the weights of an item are scaled to sum 1.")
 
     def needs(self) -> frozenset[Need]:
-        return frozenset({NEEDS[self.source]})
+        return NEEDS[self.source]
 
     def weights(self, batch: MixedBatch, signals: Signals, outcome: Outcome | None) -> Float[Tensor, "N m"]:
         if batch.mask is None:

@@ -16,7 +16,7 @@ from automix_search.mixing.boxes import Boxes, clipped_boxes
 from automix_search.mixing.map_parts import is_even, parts
 from automix_search.randomness import Randomness
 from automix_search.ranges import Choice, Range
-from automix_search.signals import Need
+from automix_search.signals import CLASSES_OF_TEACHER, Need
 from automix_search.signals.signals import Source
 
 Inside = Float[Tensor, "n 1 H W"]
@@ -49,7 +49,7 @@ class SnapMix(AbstractMixer):
     )
 
     def needs(self) -> frozenset[Need]:
-        return frozenset({Need.CLASS_MAPS if self.source == "model" else Need.TEACHER})
+        return frozenset({Need.CLASS_MAPS}) if self.source == "model" else CLASSES_OF_TEACHER
 
     def mix(self, pairs: Pairs, draws: int, random: Randomness) -> MixedBatch:
         target, cut = self.boxes(pairs, draws, random)
