@@ -169,6 +169,8 @@ def test_a_compiled_model_sees_hooks(in_place: bool, dynamo: None) -> None:
         torch.testing.assert_close(outcome.logits, plain[ORDER])
         assert outcome.features is not None
     torch.testing.assert_close(compiled(images()), plain)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled.eval()(images()), plain)
     seen = ModelSignals(compiled, images(), torch.eye(5)[torch.arange(4)])
     torch.testing.assert_close(seen.logits(), plain.detach())
     assert seen.features().shape == (4, 4, 12, 20)
