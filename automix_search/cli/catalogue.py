@@ -1,4 +1,4 @@
-"""What there is to put into a policy: every family's members, told from their classes alone."""
+"""What there is to put into a policy, and to score one by: told from classes and functions alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from automix_search.families import Family, Spec, kind_of
 from automix_search.losses import LOSSES, AbstractLoss
+from automix_search.metrics import METRICS, NamedMetric
 from automix_search.mixing import (
     LABEL_RULES,
     MIXERS,
@@ -51,7 +52,7 @@ class FieldEntry:
 
 @dataclass(frozen=True)
 class Entry:
-    """A method of one family."""
+    """A method of one family, or a metric."""
 
     family: str
     kind: str
@@ -63,8 +64,9 @@ class Entry:
 
 
 def catalogue() -> list[Entry]:
-    """Every built-in method, family by family."""
-    return [describe_member(family, member) for family in FAMILIES for member in family.members]
+    """Every built-in method, family by family, and every metric."""
+    members = [describe_member(family, member) for family in FAMILIES for member in family.members]
+    return [*members, *map(describe_metric, METRICS)]
 
 
 def describe_member(family: Family, member: type[Spec]) -> Entry:
@@ -74,6 +76,13 @@ def describe_member(family: Family, member: type[Spec]) -> Entry:
     fields.sort(key=lambda field: field.name == "field_schedules")
     needs, cost = describe_needs(member)
     return Entry(family.noun, kind_of(member), summary, reference, needs, cost, tuple(fields))
+
+
+def describe_metric(metric: NamedMetric) -> Entry:
+    """What the function of a metric says of it, and which way is better."""
+    _, reference = read_docstring(metric.compute)
+    better = "Higher" if metric.direction == "max" else "Lower"
+    return Entry("metric", metric.name, f"{metric.summary} {better} is better.", reference, (), "", ())
 
 
 def describe_needs(member: type[Spec]) -> tuple[tuple[str, ...], str]:
@@ -99,8 +108,8 @@ def describe_passes(forward: int, backward: int) -> str:
     return ", ".join(f"+{count} {name}" for name, count in both.items() if count)
 
 
-def read_docstring(member: type) -> tuple[str, str]:
-    """First sentence of a class's docstring, and what follows `Reference:`, each on one line."""
+def read_docstring(member: object) -> tuple[str, str]:
+    """First sentence of the docstring of a class or function, and what follows `Reference:`, each on one line."""
     text = inspect.cleandoc(member.__doc__ or "")
     summary, *_ = text.split("\n\n")
     reference = re.search(r"^References?:\s*(.+?)(?:\n\n|\Z)", text, re.DOTALL | re.MULTILINE)

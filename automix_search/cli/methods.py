@@ -20,7 +20,7 @@ def methods(
     as_json: AsJson = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the page of all methods.")] = False,
 ) -> None:
-    """List what a policy can be made of, or the fields of one method: default, search range, limits, source.
+    """List what a policy can be made of and scored by, or all of one method: defaults, search ranges, limits, source.
 
     Beside each method stand the passes through a model that it adds to a plain training step.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -108,9 +110,10 @@ def _row(preset: Preset) -> dict[str, str]:
 
 
 def _summary(preset: Preset) -> str:
-    """The first comment of the file."""
-    first = preset.text().lstrip().partition("\n")[0]
-    return first.lstrip("# ").strip() if first.startswith("#") else ""
+    """The first sentence of the comment that the file begins with."""
+    lines = takewhile(lambda line: line.startswith("#"), preset.text().lstrip().splitlines())
+    comment = " ".join(line.strip("# ") for line in lines)
+    return re.split(r"(?<=\.) (?=[A-Z])", comment, maxsplit=1)[0]
 
 
 def _print_table(found: list[Preset]) -> None:

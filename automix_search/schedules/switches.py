@@ -22,7 +22,7 @@ class Constant(AbstractSchedule):
 class Until(AbstractSchedule):
     """Full strength until `stop`, nothing after it: early-stopped mixup, timm's `--mixup-off-epoch`.
 
-    Reference: Zou et al., The Benefits of Mixup for Feature Learning, ICML 2023.
+    Reference: Zou et al., The Benefits of Mixup for Feature Learning, ICML 2023, https://arxiv.org/abs/2303.08433.
     """
 
     kind: Literal["until"] = "until"

@@ -16,8 +16,8 @@ from automix_search.transforms.geometry import affine_matrices, warp
 class Affine(AbstractBatchTransform):
     """Turns, shifts, scales and shears every image a little, by draws of its own; bilinear, black fill.
 
-    Reference: Simard et al., Best Practices for Convolutional Neural Networks Applied to Visual
-    Document Analysis, ICDAR 2003. The parts come in the order of torchvision's
+    Reference: Simard et al., Best Practices for Convolutional Neural Networks Applied to Visual Document Analysis,
+    ICDAR 2003, https://doi.org/10.1109/ICDAR.2003.1227801. The parts come in the order of torchvision's
     `RandomAffine`; its shifts are rounded to whole pixels, these are not.
     """
 

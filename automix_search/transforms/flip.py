@@ -14,8 +14,8 @@ from automix_search.transforms.base import AbstractBatchTransform, Images
 class HorizontalFlip(AbstractBatchTransform):
     """Mirrors an image left to right.
 
-    Reference: Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks, NeurIPS
-    2012.
+    Reference: Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks, NeurIPS 2012,
+    https://doi.org/10.1145/3065386.
     """
 
     kind: Literal["hflip"] = "hflip"

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from automix_search.cli.catalogue import FAMILIES, catalogue, describe_member, read_docstring
 from automix_search.families import Family, Spec, kind_of
+from automix_search.metrics import METRICS
 from automix_search.policy import Policy
 from automix_search.ranges import Range
 from automix_search.schema_walk import Position, position_of
@@ -144,6 +145,16 @@ def test_json_holds_the_whole_catalogue(run):
         "limits": ">= 0",
         "description": "The own share is drawn from Beta(alpha, alpha); 0 mixes nothing.",
     }
+
+
+def test_metrics_are_listed_with_the_way_that_is_better(run):
+    out = " ".join(run("methods").out.split())
+    assert "metric accuracy Share of right answers" in out
+    assert {metric.name for metric in METRICS} <= {entry.kind for entry in catalogue()}
+    (found,) = json.loads(run("methods", "ece_ts", "--json").out)
+    assert found["family"] == "metric"
+    assert found["summary"].endswith("after temperature scaling. Lower is better.")
+    assert found["reference"].startswith("Guo et al., On Calibration")
 
 
 def test_an_unknown_method_gets_the_nearest_name(run):

@@ -30,6 +30,15 @@ def test_list_as_json_can_be_limited_to_a_kind(run):
     assert all(row["summary"] for row in rows)
 
 
+def test_a_summary_is_a_whole_sentence_and_the_first(run):
+    rows = json.loads(run("presets", "list", "--json").out)
+    assert all(row["summary"].endswith(".") for row in rows if row["origin"] == "shipped")
+    (deit,) = (row["summary"] for row in rows if row["name"] == "imagenet-deit-small")
+    assert deit.endswith("et al., Training data-efficient image transformers, ICML 2021.")
+    (cheap,) = (row["summary"] for row in rows if row["name"] == "cheap")
+    assert cheap.endswith("training step of a small network (docs/speed.md).")
+
+
 def test_show_prints_the_file_as_it_is(run):
     assert run("presets", "show", "local").out == find_preset("cluster", "local").text()
 
