@@ -32,6 +32,7 @@ from torchvision.transforms import v2
 
 from automix_search.families import kind_of
 from automix_search.mixing import MIXERS, AbstractMixer, Switch
+from automix_search.mixing.salient.puzzlemix import PuzzleMix
 from automix_search.policy import ImageSpec, Policy
 from automix_search.randomness import Randomness
 from automix_search.signals import extra_passes
@@ -57,19 +58,23 @@ class Seen(GivenSignals):
 
 
 def methods(only: list[str]) -> dict[str, AbstractMixer]:
-    """Every built-in method that makes new inputs, by kind."""
-    found = {kind_of(member): member() for member in MIXERS.members if kind_of(member) != "none"}
-    return {kind: mixer for kind, mixer in found.items() if not only or kind in only}  # type: ignore[misc]
+    """Every built-in method that mixes, and a few with other settings."""
+    found: dict[str, AbstractMixer] = {
+        **{kind_of(member): member() for member in MIXERS.members},  # type: ignore[misc]
+        "puzzlemix without transport": PuzzleMix(transport=False),
+    }
+    del found["none"]
+    return {name: mixer for name, mixer in found.items() if not only or kind_of(type(mixer)) in only}
 
 
 def ours(x: Tensor, labels: Tensor, only: list[str]) -> dict[str, Operation]:
     """Every built-in method through the switch, the switch of two, and the targets of a batch."""
     random, seen = Randomness(Generator().manual_seed(0)), Seen(x)
     found: dict[str, Operation] = {}
-    for kind, mixer in methods(only).items():
+    for name, mixer in methods(only).items():
         for per in ("batch",) if mixer.whole_batch else ("batch", "sample"):
             switch = Switch.model_validate({"per": per, "options": [{"method": mixer}]})
-            found[f"{kind}, per {per}"] = partial(switch.mix, x, 0.0, random, seen)
+            found[f"{name}, per {per}"] = partial(switch.mix, x, 0.0, random, seen)
     both = {"options": [{"method": {"kind": kind}} for kind in ("mixup", "cutmix")]}
     for per in ("batch", "sample"):
         switch = Switch.model_validate({**both, "per": per})
@@ -176,7 +181,7 @@ def main() -> None:
     labels = torch.eye(CLASSES)[torch.randint(CLASSES, (settings.batch,))]
     times = measure({**floor(x), **ours(x, labels, settings.only), **peers(x, labels)}, settings.rounds)
     (step,) = measure(training_step(x, labels), max(settings.rounds // 4, 2), 1).values()
-    passes = {kind: extra_passes(mixer.needs()) for kind, mixer in methods([]).items()}
+    passes = {name: extra_passes(mixer.needs()) for name, mixer in methods([]).items()}
     shape = "x".join(map(str, x.shape))
     title = f"Mixing {shape} float32, {settings.threads} threads, memory {settings.memory}"
     body = f"A step of test_efficientnet without mixing: {statistics.median(step) * 1e3:.1f} ms.\n\n"
