@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from automix_search.mixing.grid import cell_of_pixels
 from automix_search.randomness import Randomness
 
 Cells = Bool[Tensor, "n rows columns"]
@@ -34,8 +35,7 @@ def drawn_cells(share: Float[Tensor, "n"], grid: tuple[int, int], random: Random
 def as_mask(cells: Cells, size: tuple[int, int]) -> Float[Tensor, "n 1 H W"]:
     """1 in the pixels of chosen cells, 0 elsewhere, float32."""
     rows, columns = (
-        torch.arange(side, device=cells.device) * count // side
-        for side, count in zip(size, cells.shape[1:], strict=True)
+        cell_of_pixels(count, side, cells.device) for side, count in zip(size, cells.shape[1:], strict=True)
     )
     places = (rows[:, None] * cells.shape[2] + columns).flatten()
     return cells.float().flatten(1).index_select(1, places).view(-1, 1, *size)

@@ -1,6 +1,4 @@
-"""Pictures cut into a grid of blocks, n along each side.
-
-Pixel r of a side of H belongs to block r * n // H: where n does not divide H, blocks differ by one pixel.
+"""Pictures cut into a grid of blocks, n along each side; where n does not divide a side, blocks differ by one pixel.
 
 Axes: N pictures, n x n blocks, H x W pixels.
 """
@@ -11,6 +9,8 @@ import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 from torch.nn import functional
+
+from automix_search.mixing.grid import cell_of_pixels, first_pixels
 
 
 def block_means(
@@ -31,7 +31,7 @@ def spread(values: Shaped[Tensor, "N n n"], size: tuple[int, int]) -> Shaped[Ten
 
 def block_starts(count: int, side: int, device: torch.device) -> Int64[Tensor, "edges"]:
     """First pixel of each of `count` blocks along a side, and the side itself at the end."""
-    return (torch.arange(count + 1, device=device) * side + count - 1) // count
+    return first_pixels(torch.arange(count + 1, device=device), count, side)
 
 
 def block_areas(count: int, size: tuple[int, int], device: torch.device) -> Float[Tensor, "n n"]:
@@ -44,4 +44,4 @@ def _along(values: Tensor, axis: int, side: int) -> Tensor:
     count = values.shape[axis]
     if side % count == 0:
         return values.repeat_interleave(side // count, axis)
-    return values.index_select(axis, torch.arange(side, device=values.device) * count // side)
+    return values.index_select(axis, cell_of_pixels(count, side, values.device))

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from automix_search.mixing.base import AbstractMixer, pair_weights
 from automix_search.mixing.batch import MixedBatch, Pairs
-from automix_search.mixing.boxes import Boxes, Edges
+from automix_search.mixing.boxes import Boxes, Edges, sides_of
 from automix_search.mixing.tokens.grid import in_pixels
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
@@ -90,11 +90,13 @@ def fullest_window(maps: Float[Tensor, "N h w"], side: Int64[Tensor, "N"]) -> Ed
 def moved_partners(pairs: Pairs, source: Edges, target: Boxes) -> Tensor:
     """Partners, `N x C x H x W`, shifted so that what starts at `source` starts where the target box does.
 
-    Where tokens do not divide the picture, boxes of as many tokens may differ by a pixel; the target's size counts.
+    Where tokens do not divide the picture, boxes of as many tokens may differ by a pixel; the target's size counts,
+    and the source stays within the picture.
     Pictures are shifted as one line of pixels each: inside the box that is the same, outside it has no meaning.
     """
     images = pairs.images
-    (down, across), plane = source - target.start, images[0, 0].numel()
+    last = sides_of(pairs.size, source) - (target.stop - target.start)
+    (down, across), plane = torch.minimum(source, last) - target.start, images[0, 0].numel()
     lines = functional.pad(images.flatten(), (plane, plane)).unfold(0, images[0].numel(), 1)
     moved = lines[plane + pairs.partner * images[0].numel() + down * pairs.size[1] + across]
     moved = moved.view(-1, *images.shape[1:])
