@@ -58,6 +58,8 @@ class MixKD(AbstractLoss):
     Part of each batch is mixed, the rest stays as it is. That part is exact; in the authors' code unmixed items are
     drawn with replacement, so that of a batch with 90% of such draws 41% stay mixed.
 
+    Nothing holds the model to a scale of its logits, so look at its calibration after temperature scaling (`ece_ts`).
+
     Reference: Choi et al., Understanding the Role of Mixup in Knowledge Distillation: An Empirical Study, WACV 2023,
     https://arxiv.org/abs/2211.03946.
     """

@@ -46,17 +46,18 @@ class AbstractRankMixup(AbstractLoss):
         logits = torch.stack([outcome.logits.float() for outcome in outcomes], 1)
         labelled = (step.labelled(*each) for each in zip(batches, outcomes, strict=True))
         shares = [class_shares(batch.targets(step.labels), self.smoothing) for batch in labelled]
-        ranking = self.ranking(clean, logits, torch.stack([largest(each) for each in shares], 1))
+        leading = torch.stack([clean[batch.sources[:, 0]] for batch in batches], 1)
+        ranking = self.ranking(leading, logits, torch.stack([largest(each) for each in shares], 1))
         return functional.cross_entropy(clean, step.labels) + self.weight * ranking
 
     @abstractmethod
     def ranking(
-        self, clean: Float[Tensor, "N K"], mixed: Float[Tensor, "N n K"], shares: Float[Tensor, "N n"]
+        self, clean: Float[Tensor, "N n K"], mixed: Float[Tensor, "N n K"], shares: Float[Tensor, "N n"]
     ) -> Float[Tensor, ""]:
         """The ranking loss.
 
         Args:
-            clean: Logits of the clean samples.
+            clean: Logits of the clean samples that are the first sources of these items.
             mixed: Logits of the items of each mix.
             shares: The largest class's share in each of these items; 1 where there is one class only.
         """
@@ -89,11 +90,11 @@ class RankMixupMargin(AbstractRankMixup):
     )
 
     def ranking(
-        self, clean: Float[Tensor, "N K"], mixed: Float[Tensor, "N n K"], shares: Float[Tensor, "N n"]
+        self, clean: Float[Tensor, "N n K"], mixed: Float[Tensor, "N n K"], shares: Float[Tensor, "N n"]
     ) -> Float[Tensor, ""]:
         if self.certainty == "probability":
-            clean, mixed = clean.softmax(1), mixed.softmax(2)
-        ranks = (mixed.amax(2) - clean.amax(1, keepdim=True) + self.margin).relu()
+            clean, mixed = clean.softmax(2), mixed.softmax(2)
+        ranks = (mixed.amax(2) - clean.amax(2) + self.margin).relu()
         counted = (shares < 1 - LEAST).float()
         return (counted * ranks).mean() if self.masking == "each" else counted.mean() * ranks.mean()
 
@@ -111,9 +112,10 @@ class RankMixupNDCG(AbstractRankMixup):
     )
 
     def ranking(
-        self, clean: Float[Tensor, "N K"], mixed: Float[Tensor, "N n K"], shares: Float[Tensor, "N n"]
+        self, clean: Float[Tensor, "N n K"], mixed: Float[Tensor, "N n K"], shares: Float[Tensor, "N n"]
     ) -> Float[Tensor, ""]:
-        return (1 - gain(clean.softmax(1).amax(1), mixed.softmax(2).amax(2), shares)).mean()
+        certain, mixed = clean.softmax(2).amax(2).mean(1), mixed.softmax(2).amax(2)
+        return (1 - gain(certain, mixed, shares)).mean()
 
 
 def gain(

@@ -75,6 +75,17 @@ def test_an_item_of_one_class_has_no_rank_whatever_its_mass(mass: float) -> None
     torch.testing.assert_close(loss(step), functional.cross_entropy(step.clean.logits, step.labels))
 
 
+def test_an_item_is_ranked_below_the_sample_that_leads_it() -> None:
+    """Co-Mixup puts the largest source first, which need not be the sample at the item's place."""
+    loss, images = RankMixupMargin(weight=1.0, margin=0.2), pictures()
+    order = torch.tensor([3, 0, 5, 1, 4, 2])
+    drawn = blended(images, 0.7)
+    turned = MixedBatch(drawn.inputs[order], drawn.sources[order], drawn.weights[order])
+    model = Flat()
+    ranks = [loss(step_of(loss, each, model=model, labels=torch.arange(6) % 5)) for each in (drawn, turned)]
+    torch.testing.assert_close(ranks[1], ranks[0])
+
+
 def test_items_without_any_label_teach_nothing_of_their_classes() -> None:
     """SnapMix may find that nothing of either class is seen."""
     drawn = blended(pictures(), 0.3)

@@ -56,14 +56,14 @@ SHARES = torch.tensor([[0.7], [1.0], [0.6]])
 
 def test_margin_is_the_masked_mean() -> None:
     """Ranks 1.5, 5, 0; the second item has one class: (1.5 + 0) / 3; the authors' means give 2/3 * 6.5/3."""
-    ranks = RankMixupMargin(margin=2.0).ranking(CLEAN, MIXED, SHARES)
+    ranks = RankMixupMargin(margin=2.0).ranking(CLEAN[:, None], MIXED, SHARES)
     assert ranks.item() == pytest.approx(0.5)
-    official = RankMixupMargin(margin=2.0, masking="official").ranking(CLEAN, MIXED, SHARES)
+    official = RankMixupMargin(margin=2.0, masking="official").ranking(CLEAN[:, None], MIXED, SHARES)
     assert official.item() == pytest.approx(2 / 3 * 6.5 / 3)
 
 
 def test_margin_by_probability() -> None:
-    ranks = RankMixupMargin(margin=0.1, certainty="probability").ranking(CLEAN, MIXED, SHARES)
+    ranks = RankMixupMargin(margin=0.1, certainty="probability").ranking(CLEAN[:, None], MIXED, SHARES)
     certain = torch.tensor([3.0, 2.5, 5.0, 1.0]).sigmoid()
     wanted = ((certain[1] - certain[0] + 0.1).relu() + (certain[3] - certain[2] + 0.1).relu()) / 3
     torch.testing.assert_close(ranks, wanted)
@@ -71,8 +71,8 @@ def test_margin_by_probability() -> None:
 
 def test_no_rank_where_every_mix_is_less_certain_or_of_one_class() -> None:
     loss = RankMixupMargin(margin=0.4)
-    assert loss.ranking(CLEAN, CLEAN[:, None] * 0.1 - 0.5, SHARES).item() == 0
-    assert loss.ranking(CLEAN, MIXED, torch.ones(3, 1)).item() == 0
+    assert loss.ranking(CLEAN[:, None], CLEAN[:, None] * 0.1 - 0.5, SHARES).item() == 0
+    assert loss.ranking(CLEAN[:, None], MIXED, torch.ones(3, 1)).item() == 0
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
