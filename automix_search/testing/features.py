@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from automix_search.mixing import AbstractMixer, MixedBatch, Pairs
-from automix_search.testing.mixers import TOLERANCE, MethodContract, cycle, draws, dtypes, mixed, pictures
+from automix_search.testing.methods import MethodContract
+from automix_search.testing.mixers import TOLERANCE, cycle, draws, dtypes, mixed, pictures
 
 SHAPES = {
     "maps": ((6, 5, 8, 11), (16, 22)),

@@ -6,22 +6,16 @@ class TestMine(MixerContract):
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
 from torch import Generator, Tensor
 
-from automix_search.families import Spec, kind_of
-from automix_search.mixing import AbstractMixer, AbstractPlacedMixer, MixedBatch, Pairs, Switch
-from automix_search.policy import Policy
+from automix_search.mixing import AbstractMixer, AbstractPlacedMixer, MixedBatch, Pairs
 from automix_search.randomness import Randomness
-from automix_search.ranges import Choice, Range, declared_range
+from automix_search.testing.methods import MethodContract
 from automix_search.testing.signals import GivenSignals
-from automix_search.validation import dump
 
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
 
@@ -65,44 +59,6 @@ def mixed(mixer: AbstractMixer, pairs: Pairs, per: str, seed: int = 0) -> MixedB
 def cycle(count: int) -> Tensor:
     """Partners in a circle: nobody is their own, if there is another."""
     return torch.arange(1, count + 1) % count
-
-
-class MethodContract:
-    """What every mixing method keeps to, whatever it mixes.
-
-    Attributes:
-        mixer: The method under test.
-    """
-
-    mixer: AbstractMixer
-
-    def test_is_read_back_from_a_file(self) -> None:
-        switch = Switch.model_validate({"options": [{"method": self.mixer}], "probability": 0.5})
-        policy = Policy(mix=switch)
-        assert Policy.model_validate(dump(policy), context={"methods": (type(self.mixer),)}) == policy
-
-    def test_pickles(self) -> None:
-        assert pickle.loads(pickle.dumps(self.mixer)) == self.mixer
-
-    def test_every_field_can_be_searched(self) -> None:
-        for name, field in type(self.mixer).model_fields.items():
-            if name in ("kind", "field_schedules"):
-                continue
-            declared = declared_range(field)
-            assert not field.is_required(), f"`{name}` needs a default"
-            assert field.description, f"`{name}` needs a description"
-            assert declared is not None, f"`{name}` needs a search range"
-            for value in ends(declared):
-                type(self.mixer).model_validate({name: value})
-
-    def test_says_where_it_comes_from(self) -> None:
-        assert (type(self.mixer).__doc__ or "").strip()
-        assert kind_of(type(self.mixer)).isidentifier()
-
-    def test_unknown_fields_are_errors(self) -> None:
-        tree: Mapping[str, Any] = {**self.mixer.model_dump(), "no_such_field": 1}
-        with pytest.raises(ValueError, match="no_such_field"):
-            type(self.mixer).model_validate(tree)
 
 
 class MixerContract(MethodContract):
@@ -289,20 +245,9 @@ class MixerContract(MethodContract):
         torch.testing.assert_close(last.inputs, plain.inputs)
 
 
-def ends(declared: Range | Choice) -> tuple[Any, ...]:
-    """The ends of a range, or all of a choice."""
-    return (declared.low, declared.high) if isinstance(declared, Range) else declared.options
-
-
 def recomposed(images: Tensor, batch: MixedBatch) -> Tensor:
     """What the origin of the items says that they are made of: sources by mask, or else by weight."""
     if batch.mask is None:
         return torch.einsum("nm,nmchw->nchw", batch.weights, images[batch.sources])
     own, partner = images[batch.sources[:, 0]], images[batch.sources[:, 1]]
     return batch.mask * own + (1 - batch.mask) * partner
-
-
-def missing(contracts: tuple[type[MethodContract], ...], members: tuple[type[Spec], ...]) -> set[str]:
-    """Kinds of the members that none of the contracts tests; one that gets its mixer later tests none yet."""
-    tested = {type(contract.mixer) for contract in contracts if hasattr(contract, "mixer")}
-    return {kind_of(member) for member in members if member not in tested}

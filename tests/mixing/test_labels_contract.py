@@ -17,7 +17,7 @@ from automix_search.mixing.labels.share import ShareLabels
 from automix_search.mixing.labels.token_alignment import TokenAlignmentLabels
 from automix_search.ranges import declared_range
 from automix_search.signals import Need
-from automix_search.testing.mixers import ends
+from automix_search.testing.methods import ends
 from automix_search.testing.signals import GivenSignals
 
 rules = pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from automix_search.mixing.pixels.resizemix import ResizeMix
 from automix_search.randomness import Randomness
 from automix_search.ranges import Range
 from automix_search.testing.features import FeatureMixerContract
-from automix_search.testing.mixers import MixerContract, missing
+from automix_search.testing.methods import missing
+from automix_search.testing.mixers import MixerContract
 
 
 class TestNone(MixerContract):
