@@ -1,6 +1,7 @@
 """What a policy is: schema, YAML, and the augmenter that carries it out."""
 
-from automix_search.policy.augmenter import Augmenter, ImageSpec, StepContext
+from automix_search.policy.augmenter import Augmenter
+from automix_search.policy.context import ImageSpec, StepContext
 from automix_search.policy.files import load_policy, read_policy, save_policy
 from automix_search.policy.schema import Policy, Provenance, Score, Transform
 

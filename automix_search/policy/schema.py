@@ -10,7 +10,8 @@ from torch import Generator, nn
 from automix_search.families import Spec, kind_of
 from automix_search.losses import Loss, SoftCrossEntropy
 from automix_search.mixing import Mix, Switch
-from automix_search.policy.augmenter import Augmenter, ImageSpec
+from automix_search.policy.augmenter import Augmenter
+from automix_search.policy.context import ImageSpec
 from automix_search.signals import Need
 from automix_search.transforms import BatchTransform, LoadTransform
 
