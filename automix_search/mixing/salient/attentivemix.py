@@ -33,7 +33,7 @@ class AttentiveMix(AbstractMaskMixer):
     alpha: Annotated[float, Range(0.5, 8.0, log=True)] = Field(
         2.0, ge=0, description="The share of the own cells is drawn from Beta(alpha, alpha); 0 mixes nothing."
     )
-    cells: Annotated[int | None, Choice((None, 3, 6, 12, 24))] = Field(
+    cells: Annotated[int | None, Choice((None, 3, 6, 12))] = Field(
         None, ge=1, description="A fixed number of own cells (the authors take 6); null draws it by `alpha`."
     )
     grid: Annotated[int, Choice((4, 7, 14))] = Field(7, ge=1, description="Cells along each side.")
