@@ -172,8 +172,8 @@ class Augmenter:
     def _mean_and_std(self, images: ImageSpec, device: torch.device) -> tuple[Tensor, Tensor]:
         if device not in self._scale:
             shape = (1, images.channels, 1, 1)
-            mean = torch.tensor(images.mean, device=device).view(shape)
-            std = torch.tensor(images.std, device=device).view(shape)
+            mean = torch.tensor(images.mean).view(shape).to(device, non_blocking=True)
+            std = torch.tensor(images.std).view(shape).to(device, non_blocking=True)
             self._scale[device] = (mean, std)
         return self._scale[device]
 

@@ -67,8 +67,10 @@ class AugMix(AbstractBatchTransform):
 
     def transform(self, images: Images, random: Randomness) -> Images:
         chains = torch.split(self._chains(torch.cat([images] * self.width), random), len(images))
-        weights = random.dirichlet(self.alpha, self.width, len(images), images).to(images.device)
-        share = random.beta(self.alpha, len(images), images).to(images.device)
+        weights = random.dirichlet(self.alpha, self.width, len(images), images).to(
+            images.device, non_blocking=True
+        )
+        share = random.beta(self.alpha, len(images), images).to(images.device, non_blocking=True)
         mixed = images * (1 - share)[:, None, None, None]
         for chain, weight in zip(chains, (weights * share[:, None]).unbind(1), strict=True):
             mixed.addcmul_(chain, weight[:, None, None, None])

@@ -43,5 +43,5 @@ class AbstractBatchTransform(Scheduled):
         transformed = self.at(progress).transform(images, random)
         if probability == 1:
             return transformed
-        chosen = random.uniform(len(images), images).to(images.device) < probability
+        chosen = random.uniform(len(images), images).to(images.device, non_blocking=True) < probability
         return torch.where(chosen[:, None, None, None], transformed, images)

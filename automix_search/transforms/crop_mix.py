@@ -60,10 +60,12 @@ class CropMix(AbstractBatchTransform):
         """How much of the first of two crops is seen at every pixel."""
         count, device = len(images), images.device
         if self.operation == "mixup":
-            share = random.beta(self.alpha / self.crops, count, images).to(device)
+            share = random.beta(self.alpha / self.crops, count, images).to(device, non_blocking=True)
             return share[:, None, None, None]
         size = (images.shape[-2], images.shape[-1])
-        area, row, column, coin = (random.uniform(count, images).to(device) for _ in range(4))
+        area, row, column, coin = (
+            random.uniform(count, images).to(device, non_blocking=True) for _ in range(4)
+        )
         height, width = (area.sqrt() * side for side in size)
         box = covered(row * size[0] - height / 2, column * size[1] - width / 2, height, width, size)
         return (box ^ (coin < 0.5)[:, None, None])[:, None].float()
@@ -75,14 +77,14 @@ def stratified_crops(images: Images, crops: int, smallest: float, random: Random
     The areas of the crops of an image come from different parts of `smallest` to 1, in random order.
     """
     size, count = (images.shape[-2], images.shape[-1]), len(images) * crops
-    order = random.uniform(count, images).to(images.device).view(crops, -1).argsort(dim=0)
+    order = random.uniform(count, images).to(images.device, non_blocking=True).view(crops, -1).argsort(dim=0)
     step = (1 - smallest) / crops
     low = (smallest + order * step).view(-1, 1)
     height, width = draw_shapes((low, low + step), NARROWEST, images, count, random)
     height, width = first_of((height <= size[0]) & (width <= size[1]), height, width)
     height, width = height.clamp(max=size[0]), width.clamp(max=size[1])
     top, left = (
-        random.uniform(count, images).to(images.device) * (limit - side)
+        random.uniform(count, images).to(images.device, non_blocking=True) * (limit - side)
         for side, limit in zip((height, width), size, strict=True)
     )
     matrices = crop_matrices(top, left, height, width, size)
@@ -94,7 +96,12 @@ def _with_minor_permuted(
 ) -> tuple[Views, Views]:
     """Both crops, the one of which less is seen with its channels in a random order."""
     count, channels = first.shape[:2]
-    order = random.uniform(count * channels, first).to(first.device).view(count, channels).argsort(dim=1)
+    order = (
+        random.uniform(count * channels, first)
+        .to(first.device, non_blocking=True)
+        .view(count, channels)
+        .argsort(dim=1)
+    )
     straight = torch.arange(channels, device=first.device)
     minor = share.mean(dim=(1, 2, 3))[:, None] < 0.5
     orders = torch.where(minor, order, straight), torch.where(minor, straight, order)

@@ -72,7 +72,9 @@ def draw_fields(
     (rows, row_waves), (columns, column_waves) = (_waves(side, spectrum.reach, like.device) for side in size)
     amplitudes = spectrum.amplitudes(torch.hypot(rows[:, None], columns))
     amplitudes = amplitudes / amplitudes.square().sum().sqrt()
-    noise = random.normal((count, (fields + 1) // 2, *amplitudes.shape, 2), like).to(like.device)
+    noise = random.normal((count, (fields + 1) // 2, *amplitudes.shape, 2), like).to(
+        like.device, non_blocking=True
+    )
     noise *= amplitudes[..., None]
     sums = ((torch.view_as_complex(noise) @ column_waves).mT @ row_waves).mT
     return torch.view_as_real(sums).movedim(-1, 1).flatten(1, 2)[:, :fields]

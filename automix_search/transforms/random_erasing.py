@@ -74,7 +74,7 @@ class RandomErasing(AbstractBatchTransform):
         fits = (height < size[0]) & (width < size[1])
         height, width = first_of(fits, height * fits, width)
         top, left = (
-            (random.uniform(count, images).to(images.device) * (limit - side + 1)).floor()
+            (random.uniform(count, images).to(images.device, non_blocking=True) * (limit - side + 1)).floor()
             for side, limit in zip((height, width), size, strict=True)
         )
         shape = (len(images), self.count, *size)
@@ -86,6 +86,6 @@ class RandomErasing(AbstractBatchTransform):
         if self.fill == "constant":
             values = torch.full(shape, self.brightness, device=images.device)
         else:
-            noise = random.normal(shape, images).to(images.device)
+            noise = random.normal(shape, images).to(images.device, non_blocking=True)
             values = (noise * NATURAL_STD + NATURAL_MEAN).clamp_(0, 1)
         return as_pixels(values * brightest(images), images[:, :, : shape[2], : shape[3]])

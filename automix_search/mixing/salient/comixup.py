@@ -115,7 +115,9 @@ class CoMixup(AbstractMixer):
         )
         start = random.uniform(members.numel() * blocks**2, members).view(parts, size, -1)
         held = inside.sum(1)[:, None, None]
-        return composition.solved((start.to(members.device) * held).long().clamp(max=held - 1), self.rounds)
+        return composition.solved(
+            (start.to(members.device, non_blocking=True) * held).long().clamp(max=held - 1), self.rounds
+        )
 
 
 def _shown(pairs: Pairs, members: Tensor, shown: Shown) -> Tensor:

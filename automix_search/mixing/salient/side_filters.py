@@ -51,7 +51,11 @@ def weighted_sum(
         period = max(2 * (side - 1), 1)
         places = torch.minimum(places % period, period - places % period)
     share = torch.tensor(weights).expand(side, -1)
-    return torch.zeros(side, side).scatter_add_(1, places.clamp(0, side - 1), share).to(device)
+    return (
+        torch.zeros(side, side)
+        .scatter_add_(1, places.clamp(0, side - 1), share)
+        .to(device, non_blocking=True)
+    )
 
 
 @lru_cache(maxsize=128)
@@ -59,4 +63,4 @@ def window_mean(side: int, radius: int, device: torch.device) -> SideFilter:
     """The mean over the places from `radius` - 1 before to `radius` after each place, as far as there are any."""
     step = torch.arange(side) - torch.arange(side)[:, None]
     inside = ((step > -radius) & (step <= radius)).float()
-    return (inside / inside.sum(1, keepdim=True)).to(device)
+    return (inside / inside.sum(1, keepdim=True)).to(device, non_blocking=True)
