@@ -23,7 +23,8 @@ from automix_search.signals import Memory, ModelSignals, Need, run
 from automix_search.transforms import BATCH_TRANSFORMS, AbstractBatchTransform
 
 ATTENTIVE = frozenset({Need.ATTENTION, Need.MIXED_ATTENTION})
-CANDIDATES = 256
+CANDIDATES, COMPANY = 256, 10
+"""Pictures that pairs are chosen from; pairs that are mixed at least, where there are so many."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Exhibit:
 class Stage:
     """Pairs of pictures of different classes, and models to look at them.
 
+    Some more pairs than are shown are mixed with them, for methods that choose among a batch.
+
     Args:
         splits: Where the pictures come from.
         pairs: How many pairs are shown.
@@ -61,6 +64,7 @@ class Stage:
         shape = (1, info.channels, 1, 1)
         self.mean, self.std = torch.tensor(info.mean).view(shape), torch.tensor(info.std).view(shape)
         self.images, self.labels = self._chosen()
+        self.half = len(self.images) // 2
 
     def _chosen(self) -> tuple[Tensor, Tensor]:
         batches = Batches(self.splits.train, min(CANDIDATES, len(self.splits.train)), torch.device("cpu"))
@@ -68,7 +72,7 @@ class Stage:
         labels = SoftCrossEntropy().encode(batch.labels, self.splits.info.num_classes)
         chosen: list[tuple[int, int]] = []
         free = list(range(len(labels)))
-        while free and len(chosen) < self.pairs:
+        while free and len(chosen) < max(self.pairs, COMPANY):
             own = free.pop(0)
             partner = next((other for other in free if not torch.equal(labels[own], labels[other])), None)
             if partner is not None:
@@ -100,13 +104,16 @@ class Stage:
         """All pictures mixed, each with its partner and by draws of its own; and what else there is to say."""
         normalised, memory = (self.images - self.mean) / self.std, Memory()
         model = self.transformer if mixer.needs() & ATTENTIVE else self.convolutional
-        partner = torch.arange(2 * self.pairs).roll(self.pairs)
-        for shift in (self.pairs, 0):  # a method that remembers is shown the partners first
+        partner = torch.arange(len(self.images)).roll(self.half)
+        for shift in (self.half, 0):  # a method that remembers is shown the partners first
             images, labels = normalised.roll(shift, 0), self.labels.roll(shift, 0)
             signals = ModelSignals(model, images, labels, (self.mean, self.std), self.convolutional, memory)
-            batch = mixer.mix(Pairs(images, partner, seen=signals), 2 * self.pairs, self.random())
+            batch = mixer.mix(Pairs(images, partner, seen=signals), len(images), self.random())
         if batch.hidden is None:
-            return batch, ""
+            known = len(partner)
+            strange = (batch.sources != partner[:, None]) & (batch.sources < known) & (batch.weights > 0)
+            strange &= batch.sources != torch.arange(known)[:, None]
+            return batch, "with partners of its own choice" if strange.any() else ""
         weights = run(model, batch.inputs, batch.hidden).weights
         assert weights is not None
         remark = f"mixes what `{batch.hidden.layer}` of a small network gives"
@@ -117,8 +124,9 @@ class Stage:
         batch, remark = self.mixed(mixer)
         targets = batch.targets(self.labels)
         pixels = (batch.inputs.float() * self.std + self.mean).clamp(0, 1)
+        own = (batch.weights * (batch.sources == torch.arange(len(pixels))[:, None])).sum(1)
         pictures = [
-            Picture(pixels[item], (f"own share {_short(batch.weights[item, 0])}", self._told(targets[item])))
+            Picture(pixels[item], (f"own share {_short(own[item])}", self._told(targets[item])))
             for item in range(self.pairs)
         ]
         return Exhibit(kind_of(type(mixer)), tuple(pictures), remark)
@@ -131,7 +139,7 @@ class Stage:
 
     def originals(self) -> Iterator[Exhibit]:
         """The pictures as they are: first the own, then the partners."""
-        for title, first in (("own", 0), ("partner", self.pairs)):
+        for title, first in (("own", 0), ("partner", self.half)):
             items = range(first, first + self.pairs)
             yield Exhibit(
                 title, tuple(Picture(self.images[item], (self._told(self.labels[item]),)) for item in items)
