@@ -27,7 +27,8 @@ class CoMixup(AbstractMixer):
     A part is `part` samples in the order of the batch; the last may be smaller. Partners are not asked for.
     Each block of an output shows one image, or half of two. Blocks of sides that n does not divide differ by
     one pixel. All outputs are chosen anew `rounds` times, one after the other, in all parts at once; the
-    authors' alpha-beta swaps are sweeps over a chequerboard from three starts, and no round is left out.
+    authors' alpha-beta swaps are sweeps over a chequerboard from three starts, and no round is left out. Label rules
+    that look at places are told where the largest image is; the others share what is left by their weights.
 
     Reference: Kim, Choo, Jeong, Song, Co-Mixup: Saliency Guided Joint Mixup with Supermodular Diversity, ICLR 2021,
     https://arxiv.org/abs/2102.03065.
