@@ -25,10 +25,9 @@ class RecursiveMix(AbstractShrinkingMixer):
 
     The first batch of an epoch stays as it is. Item i takes what stood at place i; after a smaller batch the places
     are counted round. The partner rule of the switch has no say. What is remembered of the labels is by share, whatever
-    the label rule makes of it.
+    the label rule makes of it. The authors' loss on the features in the box is the loss `recursive_consistency`.
 
     Reference: Yang et al., RecursiveMix: Mixed Learning with History, NeurIPS 2022, https://arxiv.org/abs/2203.06844.
-    Its loss on the features in the box is the loss `recursive_consistency`.
     """
 
     whole_batch: ClassVar[bool] = True
