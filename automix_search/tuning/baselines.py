@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from automix_search.errors import InputError
 from automix_search.mixing import Switch
+from automix_search.mixing.partners import Flip
 from automix_search.mixing.pixels.cutmix import CutMix
 from automix_search.mixing.pixels.mixup import Mixup
-from automix_search.mixing.partners import Flip
 from automix_search.mixing.switch import Option
 from automix_search.policy import Policy, Transform
 from automix_search.training.base import AbstractTrainer
