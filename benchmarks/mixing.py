@@ -1,6 +1,6 @@
 """Speed of every mixing method, relative to `x.lerp(x[perm], share)` in the same run.
 
-    python benchmarks/mixing.py [--write] [--memory fresh|kept] [--batch 128] [--channels 3] [--size 32]
+    python benchmarks/mixing.py [--write] [--memory default|fresh|kept] [--batch 128] [--channels 3] [--size 32]
                                 [--threads 2] [--rounds 31] [--only KIND ...]
 
 All operations take turns within each round, so that a busy machine hurts them alike. Ours are a policy's
@@ -8,9 +8,9 @@ All operations take turns within each round, so that a busy machine hurts them a
 (saliency, attention, features) is given, as it is for the peers: what it costs stands in the column of passes.
 
 The measure itself depends on the allocator: where it hands out pages fresh from the system, every tensor of a
-megabyte pays for page faults, and where it keeps them it pays nothing. So the process is started anew with
-glibc told to do the one or the other; `fresh` is glibc's first threshold (mmap from 128 KiB on), `kept` never
-gives memory back.
+megabyte pays for page faults, and where it keeps them it pays nothing. By default glibc does now this, now
+that. So the process can be started anew with glibc told to do the one or the other; `fresh` is its first
+threshold (mmap from 128 KiB on), `kept` never gives memory back.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ from automix_search.testing.signals import GivenSignals
 
 CLASSES = 100
 REFERENCE = "x.lerp(x[perm], share)"
-ALLOCATORS = {
+ALLOCATORS: dict[str, dict[str, str]] = {
+    "default": {},
     "fresh": {"MALLOC_MMAP_THRESHOLD_": str(2**17)},
     "kept": {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40), "MALLOC_TOP_PAD_": str(2**26)},
 }
@@ -166,7 +167,7 @@ def restart(memory: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--write", action="store_true", help="keep the table in benchmarks/results")
-    parser.add_argument("--memory", choices=ALLOCATORS, default="fresh")
+    parser.add_argument("--memory", choices=ALLOCATORS, default="default")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--channels", type=int, default=3)
     parser.add_argument("--size", type=int, default=32)
