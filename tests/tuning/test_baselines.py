@@ -32,7 +32,7 @@ def test_the_four_of_every_search() -> None:
     assert kinds(found["trivial"]) == ["resized_crop", "trivial_augment", "hflip"]
     assert [option.method.model_dump() for option in found["default"].mix.options] == [
         {"kind": "mixup", "alpha": 0.8},
-        {"kind": "cutmix", "alpha": 1.0},
+        {"kind": "cutmix", "alpha": 1.0, "aspect": "image"},
     ]
     assert found["default"].loss.smoothing == 0.1
     assert found["base"].loss.smoothing == 0
