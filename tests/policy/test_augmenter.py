@@ -295,3 +295,14 @@ def test_bytes_are_normalised_as_in_the_search() -> None:
     x = torch.randint(0, 256, (4, 1, 8, 10), dtype=torch.uint8)
     mixed, _ = Policy(provenance={"data": data}).build(num_classes=3)(x, torch.tensor([0, 1, 2, 0]))
     assert torch.allclose(mixed, (x / 255 - 0.25) / 0.5, atol=1e-6)
+
+
+def test_going_back_to_a_state_forgets_what_came_after_it() -> None:
+    policy = {"mix": {"kind": "recursivemix", "largest_area": 1.0}}
+    built, start = augmenter(**policy), augmenter(**policy).state_dict()
+    built(photos(), labels())
+    assert built.state_dict()["memory"]
+    built.load_state_dict(start)
+    assert not built.state_dict()["memory"]
+    x, _ = built(photos(), labels())
+    assert torch.equal(x, photos())
