@@ -82,9 +82,22 @@ class _Loader(yaml.SafeLoader):
     """Safe YAML that also reads `1e-3` as a number, as YAML 1.2 does."""
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
+class _Dumper(yaml.SafeDumper):
+    """Safe YAML that quotes what the loader would read otherwise: `1e-3` as text, line breaks of Unicode."""
+
+
+for _side in (_Loader, _Dumper):
+    _side.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+    )
+
+
+def _represent_str(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = '"' if re.search("[\x85\u2028\u2029]", text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _represent_str)
 
 
 def parse_yaml(text: str, source: str) -> Document:
@@ -152,7 +165,7 @@ def read_yaml(path: Path | str) -> Document:
 
 def to_yaml(tree: Tree) -> str:
     """YAML text of a tree, keys in their order."""
-    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110)
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 def write_atomically(path: Path | str, content: str | bytes) -> None:

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from automix_search.documents import Document, dotted, parse_yaml, read_yaml, to_yaml, write_atomically
@@ -25,6 +25,9 @@ TREES = st.recursive(
 
 
 @given(TREES)
+@example("\x85")
+@example("1e3")
+@example({"a": "x\u2028 y\u2029\ufeff\r\n\x00"})
 def test_what_is_written_reads_back(tree):
     assert parse_yaml(to_yaml(tree), "x").tree == tree
 
