@@ -14,9 +14,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = (
     *("errors", "documents", "ranges", "families", "randomness", "schema_walk", "validation"),
-    *("schedules", "user_code", "signals"),
+    *("images", "schedules", "user_code", "signals", "models"),
     *("mixing", "transforms", "losses", "learned"),
-    *("policy", "spaces", "data", "models", "metrics", "training", "evidence"),
+    *("policy", "spaces", "data", "metrics", "training", "evidence"),
     *("compute", "tuning", "report", "presets", "testing", "launch", "api", "cli"),
 )
 """A room may import what stands before it."""

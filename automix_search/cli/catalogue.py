@@ -13,6 +13,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from automix_search.families import Family, Spec, kind_of
+from automix_search.learned import LEARNED, AbstractLearned
 from automix_search.losses import LOSSES, AbstractLoss
 from automix_search.metrics import METRICS, NamedMetric
 from automix_search.mixing import (
@@ -32,7 +33,17 @@ from automix_search.transforms import BATCH_TRANSFORMS, LOAD_TRANSFORMS
 from automix_search.validation import dump
 
 SWITCHES = Family("mixing switch", Switch, (Switch,))
-FAMILIES = (SWITCHES, MIXERS, PARTNERS, LABEL_RULES, BATCH_TRANSFORMS, LOAD_TRANSFORMS, LOSSES, SCHEDULES)
+FAMILIES = (
+    SWITCHES,
+    MIXERS,
+    PARTNERS,
+    LABEL_RULES,
+    BATCH_TRANSFORMS,
+    LOAD_TRANSFORMS,
+    LEARNED,
+    LOSSES,
+    SCHEDULES,
+)
 
 SIGNS = {Ge: ("ge", ">="), Gt: ("gt", ">"), Le: ("le", "<="), Lt: ("lt", "<")}
 
@@ -95,10 +106,14 @@ def describe_needs(member: type[Spec]) -> tuple[tuple[str, ...], str]:
     spec = member()
     wanted = (
         spec.needs()
-        if isinstance(spec, AbstractMixer | AbstractPartner | AbstractLabelRule | AbstractLoss)
+        if isinstance(
+            spec, AbstractMixer | AbstractPartner | AbstractLabelRule | AbstractLoss | AbstractLearned
+        )
         else ()
     )
-    forward, backward = spec.extra_passes() if isinstance(spec, AbstractLoss) else extra_passes(wanted)
+    forward, backward = (
+        spec.extra_passes() if isinstance(spec, AbstractLoss | AbstractLearned) else extra_passes(wanted)
+    )
     return tuple(sorted(need.value for need in wanted)), describe_passes(forward, backward)
 
 

@@ -44,4 +44,6 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _plural(noun: str) -> str:
+    if noun.endswith("y"):
+        return f"{noun[:-1]}ies"
     return f"{noun}es" if noun.endswith(("s", "ch")) else f"{noun}s"

@@ -61,6 +61,12 @@ class Switch(Spec):
             raise ValueError("the sum of the weights must be finite")
         return options
 
+    @property
+    def mixes(self) -> bool:
+        """Whether it ever mixes anything."""
+        options = (option.method for option in self.options if option.weight > 0)
+        return self.probability > 0 and not all(isinstance(method, NoMix) for method in options)
+
     def needs(self) -> frozenset[Need]:
         """What its methods, its partner rule and its label rule look at beside pixels and labels."""
         methods = (option.method.needs() for option in self.options if option.weight > 0)

@@ -8,10 +8,12 @@ from pydantic import Field, JsonValue, TypeAdapter, model_validator
 from torch import Generator, nn
 
 from automix_search.families import Spec, kind_of
+from automix_search.images import ImageSpec
+from automix_search.learned import Learned
 from automix_search.losses import Loss, SoftCrossEntropy
 from automix_search.mixing import Mix, Switch
-from automix_search.policy.augmenter import Augmenter
-from automix_search.policy.context import ImageSpec
+from automix_search.policy.augmenter import Augmenter, LearnedPart
+from automix_search.policy.weights import read_weights
 from automix_search.signals import Need
 from automix_search.transforms import BatchTransform, LoadTransform
 
@@ -64,7 +66,7 @@ class Policy(Spec):
     format: Literal["automix-search/policy/1"] = FORMAT
     transform: Transform = Transform()
     mix: Mix = Switch()
-    learned: None = Field(None, description="Policies with weights of their own; none in this version.")
+    learned: Learned | None = Field(None, description="What learns while the model trains.")
     loss: Loss = SoftCrossEntropy()
     provenance: Provenance | None = None
 
@@ -79,9 +81,17 @@ class Policy(Spec):
             )
         return self
 
+    @model_validator(mode="after")
+    def _one_mixes(self) -> Policy:
+        if self.learned is not None and self.learned.mixes and self.mix.mixes:
+            kind = kind_of(type(self.learned))
+            raise ValueError(f"the learned policy `{kind}` mixes the batch itself; leave `mix` out")
+        return self
+
     def needs(self) -> frozenset[Need]:
         """What the policy looks at beside images and labels."""
-        return self.mix.needs() | self.loss.needs()
+        learned = frozenset() if self.learned is None else self.learned.needs()
+        return self.mix.needs() | self.loss.needs() | learned
 
     def build(
         self,
@@ -105,10 +115,14 @@ class Policy(Spec):
         Raises:
             InputError: The policy needs something that was not given.
         """
+        learned = (
+            None if self.learned is None else LearnedPart(self.learned, read_weights(self.learned.weights))
+        )
         return Augmenter(
             self.transform.batch,
             self.mix,
             self.loss,
+            learned,
             num_classes=num_classes,
             input=input,
             stored=None if self.provenance is None else self.provenance.images(),

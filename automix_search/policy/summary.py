@@ -15,6 +15,8 @@ def summary(policy: Policy) -> str:
     """What a policy does, in one line: `affine(degrees=5) + 0.8×cutmix(alpha=0.7) until 0.9, smoothing 0.1`."""
     steps = [*policy.transform.load, *policy.transform.batch]
     parts = [_call(step, skip=("schedule",)) + _when(getattr(step, "schedule", None)) for step in steps]
+    if policy.learned is not None:
+        parts.append(_call(policy.learned, skip=("weights", "trunk")))
     parts.append(_mix(policy.mix))
     return (" + ".join(part for part in parts if part) or "none") + _loss(policy.loss)
 

@@ -5,7 +5,7 @@ from automix_search.signals.fitness import check_layers, check_needs
 from automix_search.signals.forward import HiddenMix, Outcome, run
 from automix_search.signals.layers import Layer, classifier, layer_name
 from automix_search.signals.needs import CLASSES_OF_TEACHER, Need, extra_passes
-from automix_search.signals.of_model import ModelSignals
+from automix_search.signals.of_model import ModelSignals, undisturbed
 from automix_search.signals.signals import Memory, Scale, Signals, no_teacher, other_classes
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "no_teacher",
     "other_classes",
     "run",
+    "undisturbed",
 ]

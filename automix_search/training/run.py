@@ -12,7 +12,8 @@ from torch import Tensor
 
 from automix_search.data import Batch, Batches
 from automix_search.errors import InputError
-from automix_search.policy import Augmenter, StepContext
+from automix_search.learned import EpochContext, StepContext
+from automix_search.policy import Augmenter
 from automix_search.training.checkpoint import load_checkpoint, save_checkpoint
 from automix_search.training.optimisation import Optimisation
 from automix_search.training.search_share import endless
@@ -51,7 +52,9 @@ class Run:
     def train_epoch(self) -> float:
         """Train for one epoch; the mean loss of its steps."""
         steps = len(self.batches)
-        self.augmenter.begin_epoch(self.epoch / self.epochs)
+        self.augmenter.begin_epoch(
+            self.epoch / self.epochs, EpochContext(self.optimisation.model, self._in_order)
+        )
         search = endless(self.search_batches, self.seeds, self.epoch)
         total: Tensor | None = None
         for step, batch in enumerate(
@@ -62,13 +65,18 @@ class Run:
         self.epoch += 1
         return float(total) / steps if total is not None else 0.0
 
+    def _in_order(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """The training split once, in its order: inputs, labels, ids."""
+        for batch in self.batches.epoch(None):
+            yield batch.inputs, batch.labels, batch.index
+
     def train_step(
         self, batch: Batch, search: Iterator[tuple[Tensor, Tensor] | None], step: int, steps: int
     ) -> Tensor:
         """Step number `step` of `steps`; its loss stays on the device, so that the host does not wait."""
         model, progress = self.optimisation.model, step / steps
         with self.optimisation.autocast():
-            loss = self.augmenter.loss(model, batch.inputs, batch.labels, progress)
+            loss = self.augmenter.loss(model, batch.inputs, batch.labels, progress, batch.index)
         self.optimisation.step(loss, (step + 0.5) / steps)
         context = StepContext(
             model, self.optimisation.optimizer, (batch.inputs, batch.labels), next(search), progress

@@ -246,7 +246,7 @@ def test_bytes_need_to_know_how_images_look() -> None:
 
 def test_transforms_need_to_know_how_images_look() -> None:
     policy = Policy(transform=Transform(batch=(Shift(),)))
-    with pytest.raises(InputError, match=r"this policy has transforms \(shift\): give `input=ImageSpec"):
+    with pytest.raises(InputError, match=r"this policy works on pixels \(shift\): give `input=ImageSpec"):
         policy.build(num_classes=10)
 
 

@@ -25,8 +25,9 @@ from pydantic import PrivateAttr
 from torch import Tensor, nn
 
 from automix_search.errors import InputError
+from automix_search.learned import EpochContext, StepContext
 from automix_search.metrics import resolve_metric
-from automix_search.policy import Augmenter, Policy, StepContext
+from automix_search.policy import Augmenter, Policy
 from automix_search.testing.trainers import TrainerContract
 from automix_search.training.base import Objective
 from automix_search.training.classification import ClassificationTrainer
@@ -235,12 +236,14 @@ class Learning(Augmenter):
     def param_groups(self) -> list[dict[str, Any]]:
         return [{"params": [self.own], "weight_decay": 0.0}]
 
-    def begin_epoch(self, progress: float) -> None:
+    def begin_epoch(self, progress: float, epoch: EpochContext | None = None) -> None:
         self.calls.append(("epoch", progress))
 
-    def loss(self, model: nn.Module, x: Tensor, y: Tensor, progress: float = 0.0) -> Tensor:
+    def loss(
+        self, model: nn.Module, x: Tensor, y: Tensor, progress: float = 0.0, index: Tensor | None = None
+    ) -> Tensor:
         self.calls.append(("loss", progress))
-        return super().loss(model, x, y, progress) + self.own.square().sum()
+        return super().loss(model, x, y, progress, index) + self.own.square().sum()
 
     def update(self, context: StepContext) -> None:
         self.calls.append(("update", context.progress))

@@ -1,11 +1,8 @@
-"""What an augmenter is told: how images look, and what a training step was like."""
+"""How the images of a data set look."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor, nn
 
 from automix_search.errors import InputError
 
@@ -34,22 +31,3 @@ class ImageSpec:
             )
         if min(self.std) <= 0:
             raise InputError(f"`std` must be above 0, but got {self.std}")
-
-
-@dataclass(frozen=True)
-class StepContext:
-    """What an augmenter that learns may look at after an optimiser step.
-
-    Attributes:
-        model: The model that is trained.
-        optimizer: Its optimiser, with the settings of this step.
-        batch: Inputs and labels of this step.
-        search_batch: Inputs and labels of the augmenter's own part of the training split, or None.
-        progress: Part of the training that is done, in [0, 1].
-    """
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    batch: tuple[Tensor, Tensor]
-    search_batch: tuple[Tensor, Tensor] | None
-    progress: float
