@@ -11,11 +11,11 @@ from __future__ import annotations
 import contextlib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, JsonValue, model_validator
 from torch import Tensor, nn
 
 from automix_search.errors import InputError
@@ -51,13 +51,20 @@ class AbstractLearned(Spec):
     mixes: ClassVar[bool] = False
     uses_teacher: ClassVar[bool] = False
 
-    frozen: bool = Field(
-        False, description="Whether it stays as it was learned; needs `weights`, or learns nothing at all."
-    )
+    frozen: bool = Field(False, description="Whether it stays as it was learned; needs `weights`.")
     weights: Weights | None = Field(None, description="What was learned before, written by an export.")
     trunk: Trunk | None = Field(
         None, description="The network that a learned policy looks with, written by an export."
     )
+    marginal: dict[str, JsonValue] | None = Field(
+        None, description="What it does on average, as a policy without weights, written by an export."
+    )
+
+    @model_validator(mode="after")
+    def _frozen_has_weights(self) -> Self:
+        if self.frozen and self.trunk is None and self.weights is None:
+            raise ValueError("`frozen` keeps what was learned: give its `weights`, or leave `frozen` out")
+        return self
 
     @property
     def share_for_search(self) -> float:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, JsonValue, TypeAdapter, model_validator
 from torch import Generator, nn
 
+from automix_search.errors import InputError
 from automix_search.families import Spec, kind_of
 from automix_search.images import ImageSpec
-from automix_search.learned import Learned
+from automix_search.learned import AbstractLearned, Learned
 from automix_search.losses import Loss, SoftCrossEntropy
 from automix_search.mixing import Mix, Switch
 from automix_search.policy.augmenter import Augmenter, LearnedPart
-from automix_search.policy.weights import read_weights
+from automix_search.policy.learned_file import read_learned
 from automix_search.signals import Need
 from automix_search.transforms import BatchTransform, LoadTransform
+from automix_search.validation import dump
 
 FORMAT: Literal["automix-search/policy/1"] = "automix-search/policy/1"
 
@@ -42,6 +44,7 @@ class Provenance(Spec):
 
     run: str | None = None
     trial: str | None = Field(None, description="The trial of that run, as its leaderboard names it.")
+    training: str | None = Field(None, description="The training in which it learned, where it did.")
     data: JsonValue = None
     model: JsonValue = None
     trainer: JsonValue = Field(None, description="The resolved recipe that the score was made with.")
@@ -93,6 +96,25 @@ class Policy(Spec):
         learned = frozenset() if self.learned is None else self.learned.needs()
         return self.mix.needs() | self.loss.needs() | learned
 
+    def static(self) -> Policy:
+        """The policy without weights that does on average what this one has learned.
+
+        Raises:
+            InputError: It learns nothing, or has not learned yet.
+        """
+        if self.learned is None or self.learned.marginal is None:
+            raise InputError("this policy holds nothing learned that could be written without weights")
+        tree = dump(self) | {"learned": None}
+        more = self.learned.marginal
+        transform: Any = more.get("transform", {})
+        tree["transform"] = {
+            **tree["transform"],
+            "batch": [*tree["transform"]["batch"], *transform.get("batch", [])],
+        }
+        return Policy.model_validate(
+            tree | {name: part for name, part in more.items() if name != "transform"}
+        )
+
     def build(
         self,
         *,
@@ -115,14 +137,11 @@ class Policy(Spec):
         Raises:
             InputError: The policy needs something that was not given.
         """
-        learned = (
-            None if self.learned is None else LearnedPart(self.learned, read_weights(self.learned.weights))
-        )
         return Augmenter(
             self.transform.batch,
             self.mix,
             self.loss,
-            learned,
+            None if self.learned is None else _part(self.learned),
             num_classes=num_classes,
             input=input,
             stored=None if self.provenance is None else self.provenance.images(),
@@ -130,3 +149,8 @@ class Policy(Spec):
             teacher=teacher,
             generator=generator,
         )
+
+
+def _part(spec: AbstractLearned) -> LearnedPart:
+    """What learns, with what it learned before."""
+    return LearnedPart(spec, None if spec.weights is None else read_learned(spec.weights).tensors)

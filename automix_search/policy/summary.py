@@ -16,7 +16,7 @@ def summary(policy: Policy) -> str:
     steps = [*policy.transform.load, *policy.transform.batch]
     parts = [_call(step, skip=("schedule",)) + _when(getattr(step, "schedule", None)) for step in steps]
     if policy.learned is not None:
-        parts.append(_call(policy.learned, skip=("weights", "trunk")))
+        parts.append(_call(policy.learned, skip=("weights", "trunk", "marginal")))
     parts.append(_mix(policy.mix))
     return (" + ".join(part for part in parts if part) or "none") + _loss(policy.loss)
 

@@ -29,7 +29,7 @@ from automix_search.testing.methods import ends
 from automix_search.validation import dump
 
 CLASSES, BATCH, STEPS = 3, 8, 3
-NOT_SEARCHED = {"kind", "frozen", "weights", "trunk", "field_schedules"}
+NOT_SEARCHED = {"kind", "frozen", "weights", "trunk", "marginal"}
 
 shapes = pytest.mark.parametrize("shape", [(3, 9, 12), (1, 8, 8)], ids=str)
 
