@@ -36,7 +36,36 @@ class Trunk(Spec):
         return ImageSpec(self.channels, self.size, self.mean, self.std)
 
 
-class Looker(nn.Module):
+class Sight(nn.Module):
+    """How a policy sees pixels, whatever their size and channels.
+
+    Args:
+        images: The size, the channels and the normalisation that it wants.
+        device: Where the pixels lie.
+    """
+
+    def __init__(self, images: ImageSpec, device: torch.device) -> None:
+        super().__init__()
+        self.images = images
+        shape = (1, images.channels, 1, 1)
+        self.register_buffer("mean", torch.tensor(images.mean, device=device).view(shape), False)
+        self.register_buffer("std", torch.tensor(images.std, device=device).view(shape), False)
+
+    def prepared(self, pixels: Pixels) -> Float[Tensor, "B C h w"]:
+        """Pixels as the policy sees them: its size, its channels, normalised.
+
+        Raises:
+            InputError: They have a number of channels that cannot be turned into the policy's.
+        """
+        floats = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float()
+        floats = with_channels(floats, self.images.channels)
+        if tuple(floats.shape[-2:]) != tuple(self.images.size):
+            floats = functional.interpolate(floats, self.images.size, mode="bilinear", antialias=True)
+        mean, std = self.get_buffer("mean"), self.get_buffer("std")
+        return (floats - mean) / std
+
+
+class Looker(Sight):
     """A network that looks at pixels for a policy, whatever their size and channels; never trained by itself.
 
     Args:
@@ -45,7 +74,7 @@ class Looker(nn.Module):
     """
 
     def __init__(self, trunk: Trunk | None, setting: Setting) -> None:
-        super().__init__()
+        super().__init__(setting.images if trunk is None else trunk.images, setting.device)
         if trunk is None:
             network = copy.deepcopy(setting.model)
             network.zero_grad(set_to_none=True)
@@ -57,23 +86,6 @@ class Looker(nn.Module):
                 num_classes=trunk.num_classes,
             )
         self.network = network.to(setting.device).eval().requires_grad_(False)
-        self.images = setting.images if trunk is None else trunk.images
-        shape = (1, self.images.channels, 1, 1)
-        self.register_buffer("mean", torch.tensor(self.images.mean, device=setting.device).view(shape), False)
-        self.register_buffer("std", torch.tensor(self.images.std, device=setting.device).view(shape), False)
-
-    def prepared(self, pixels: Pixels) -> Float[Tensor, "B C h w"]:
-        """Pixels as the network sees them: its size, its channels, normalised.
-
-        Raises:
-            InputError: They have a number of channels that cannot be turned into the network's.
-        """
-        floats = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float()
-        floats = with_channels(floats, self.images.channels)
-        if tuple(floats.shape[-2:]) != tuple(self.images.size):
-            floats = functional.interpolate(floats, self.images.size, mode="bilinear", antialias=True)
-        mean, std = self.get_buffer("mean"), self.get_buffer("std")
-        return (floats - mean) / std
 
     @torch.no_grad()
     def follow(self, model: nn.Module, decay: float = 0.0) -> None:

@@ -1,6 +1,7 @@
 """What a method may look at beside the pixels: saliency, attention, features, predictions. Torch hooks."""
 
 from automix_search.signals.attention import Attention
+from automix_search.signals.embedding import embed
 from automix_search.signals.fitness import check_layers, check_needs
 from automix_search.signals.forward import HiddenMix, Outcome, run
 from automix_search.signals.layers import Layer, classifier, layer_name
@@ -22,6 +23,7 @@ __all__ = [
     "check_layers",
     "check_needs",
     "classifier",
+    "embed",
     "extra_passes",
     "layer_name",
     "no_teacher",
