@@ -62,7 +62,9 @@ class SearchResult:
         if not 1 <= rank <= len(self.rows):
             raise InputError(f"`rank` must lie in 1 to {len(self.rows)}, but got {rank}")
         row = self.rows[rank - 1]
-        return exported(row, self.rows, self.objective.metric, self.run.name, self.about, self.methods)
+        return exported(
+            row, self.rows, self.objective.metric, self.run.name, self.about, self.methods, self.run.trials
+        )
 
     def leaderboard(self) -> list[Row]:
         """All candidates, best first, the baselines among them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,36 +28,54 @@ def export(
 
     Example: automix-search export my-run -o policy.yaml
     """
-    from automix_search.documents import parse_yaml, write_atomically
+    from automix_search.documents import to_yaml, write_atomically
     from automix_search.errors import InputError
 
     if output is not None and output.exists() and not force:
         raise InputError(f"{output} exists already; give another file with -o, or --force")
-    text = _policy(the_run(run, runs_dir), rank)
+    tree = _policy(the_run(run, runs_dir), rank)
     if output is not None:
-        write_atomically(output, text)
+        _take_weights_along(tree, output)
+        write_atomically(output, to_yaml(tree))
     if as_json:
-        print_json(parse_yaml(text, "policy.yaml").tree)
+        print_json(tree)
     elif output is None:
-        typer.echo(text, nl=False)
+        typer.echo(to_yaml(tree), nl=False)
     else:
         typer.echo(f'wrote {output}; use it with: load_policy("{output}").build(num_classes=...)')
 
 
-def _policy(run: RunFolder, rank: int) -> str:
-    """The policy at a place of the leaderboard, as YAML; code of the user's own is not run for the winner's."""
+def _take_weights_along(tree: dict[str, Any], output: Path) -> None:
+    """Copy what the policy learned to a file beside `output`, and name that one in the tree."""
+    from automix_search.documents import write_atomically
+    from automix_search.learned import Weights
+    from automix_search.policy.learned_file import read_bytes
+
+    weights = (tree.get("learned") or {}).get("weights")
+    if weights is not None:
+        beside = output.with_suffix(".safetensors")
+        write_atomically(beside, read_bytes(Weights(**weights)))
+        weights["file"] = beside.name
+
+
+def _policy(run: RunFolder, rank: int) -> dict[str, Any]:
+    """The policy at a place of the leaderboard, as a tree; code of the user's own is not run for the winner's."""
     from pydantic import ValidationError
 
     from automix_search.api import open_run
-    from automix_search.documents import to_yaml
+    from automix_search.documents import read_yaml
     from automix_search.errors import InputError
     from automix_search.validation import dump
 
     result = open_run(run)
     if rank == 1 and run.policy.exists():
-        return run.policy.read_text(encoding="utf-8")
+        tree: dict[str, Any] = read_yaml(run.policy).tree
+        weights = (tree.get("learned") or {}).get("weights")
+        if weights is not None:
+            weights["file"] = str((run.path / weights["file"]).absolute())
+        return tree
     try:
-        return to_yaml(dump(result.policy(rank)))
+        return dict(dump(result.policy(rank)))
     except ValidationError:
         raise InputError(
             f"the policy at rank {rank} names methods of your own; export it from Python, where they are known"

@@ -53,6 +53,11 @@ class Job:
         return f"{self.name}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]}.pt"
 
 
+def learned_name(job: str) -> str:
+    """The name of the file with what the policy of a job learned."""
+    return f"{job}.safetensors"
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why a training failed.
@@ -122,7 +127,7 @@ class Place:
 
 
 def perform(trainer: AbstractTrainer, job: Job, place: Place) -> Iterator[Mapping[str, float]]:
-    """Train a job and yield the metrics of each epoch."""
+    """Train a job and yield the metrics of each epoch, and what it cost."""
     if job.settings is not None:
         trainer = trainer.with_settings(job.settings)
     checkpoint = place.checkpoints / job.checkpoint_name if place.checkpoints is not None else None
@@ -134,5 +139,7 @@ def perform(trainer: AbstractTrainer, job: Job, place: Place) -> Iterator[Mappin
         device=place.device,
         checkpoint=checkpoint,
         checkpoint_every_s=place.checkpoint_every_s,
+        learned=None if place.checkpoints is None else place.checkpoints / learned_name(job.name),
     )
-    return trainer.train(assignment)
+    for metrics in trainer.train(assignment):
+        yield {**metrics, **trainer.costs}

@@ -26,8 +26,8 @@ def load_policy(path: Path | str, *, methods: Sequence[type] = (), learned: Reus
         learned: What a policy that learns is to do with what it learned; None leaves it as the file says.
 
     Raises:
-        InputError: The file cannot be read, is not a policy, or is of a newer format; the file with what it learned is not
-            there, or not the one it was saved with.
+        InputError: The file cannot be read, is not a policy, or is of a newer format; the file with what it learned
+            is not there, or not the one it was saved with.
     """
     policy = read_policy(read_yaml(path), methods=methods)
     if policy.learned is None:

@@ -29,7 +29,8 @@ def leaderboard_table(
         methods: Classes of the user's own that policies name.
         width: Columns of the terminal; a narrow one gets fewer columns of the table.
     """
-    wide, own = width >= WIDE, tuple(methods)
+    wide, own, rows = width >= WIDE, tuple(methods), list(rows)
+    costly = wide and any(row.step_factor is not None for row in rows)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("#", justify="right", no_wrap=True)
     table.add_column("name", no_wrap=True)
@@ -37,25 +38,31 @@ def leaderboard_table(
     for heading in ("search", "valid", "test"):
         table.add_column(heading, justify="right", no_wrap=True)
     if wide:
-        table.add_column("seeds", justify="right", no_wrap=True)
+        for heading in ("seeds", *(("step", "peak") if costly else ())):
+            table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("state", no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(row, own, wide), style="bold" if row.rank == 1 else STYLES.get(row.state, ""))
+        table.add_row(
+            *_cells(row, own, wide, costly), style="bold" if row.rank == 1 else STYLES.get(row.state, "")
+        )
     arrow = "higher" if objective.direction == "max" else "lower"
     table.caption = Text(
-        f"* baseline · {objective.metric}, {arrow} is better · ± standard error", style="dim"
+        f"* baseline · {objective.metric}, {arrow} is better · ± standard error"
+        + (" · step: its time over that of `none`" if costly else ""),
+        style="dim",
     )
     table.caption_justify = "left"
     return table
 
 
-def _cells(row: Row, methods: tuple[type, ...], wide: bool) -> list[Text]:
+def _cells(row: Row, methods: tuple[type, ...], wide: bool, costly: bool) -> list[Text]:
     does = what_it_does(row.record.asked, methods)
     if not wide and row.state != "finished":
         does = f"{state(row)} · {does}"
     cells = [str(row.rank), name(row), does, number(row.search), score(row.valid), score(row.test)]
     if wide:
-        cells += [str(len(row.valid.seeds)) if row.valid else NOTHING, state(row)]
+        seeds = str(len(row.valid.seeds)) if row.valid else NOTHING
+        cells += [seeds, *(costs(row) if costly else ()), state(row)]
     return [Text(cell) for cell in cells]
 
 
@@ -73,6 +80,13 @@ def state(row: Row) -> str:
             return f"pruned at {row.epochs}"
         case _:
             return row.state
+
+
+def costs(row: Row) -> tuple[str, str]:
+    """Time of a training step as a multiple of that of `none`, and memory at its peak."""
+    time = NOTHING if row.step_factor is None else f"×{row.step_factor:.2f}"
+    memory = NOTHING if row.peak_memory_mb is None else f"{row.peak_memory_mb / 1000:.1f} GB"
+    return time, memory
 
 
 def shortened(rows: Sequence[Row], best: int) -> list[Row]:

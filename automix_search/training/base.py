@@ -53,6 +53,7 @@ class Assignment:
         device: A torch device name.
         checkpoint: File to go on from if it exists, and to write to now and then; None keeps no checkpoint.
         checkpoint_every_s: Shortest time between two checkpoints, in seconds.
+        learned: File to write to what the policy learned, after the last epoch; None keeps it not.
     """
 
     policy: Policy
@@ -62,6 +63,7 @@ class Assignment:
     device: str = "cpu"
     checkpoint: Path | None = None
     checkpoint_every_s: float = 60.0
+    learned: Path | None = None
 
 
 class AbstractTrainer(ABC):
@@ -81,6 +83,8 @@ class AbstractTrainer(ABC):
     """What a space may change under `trainer:`; None if nothing."""
     resources: Resources = Resources()
     """What one training needs of a machine."""
+    costs: Mapping[str, float] = {}
+    """What the last epoch that was yielded has cost (`training.cost`); told along with its metrics."""
 
     @abstractmethod
     def train(self, assignment: Assignment) -> Iterator[Mapping[str, float]]:

@@ -10,11 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from automix_search.data import Batches, Split, Splits
+from automix_search.documents import write_atomically
 from automix_search.errors import InputError
 from automix_search.families import Spec
+from automix_search.learned import Trunk
 from automix_search.metrics import NamedMetric, measure, resolve_metric
 from automix_search.models import build_model, load_weights
 from automix_search.policy import ImageSpec, Policy
+from automix_search.policy.learned_file import pack
 from automix_search.signals import Need, classifier
 from automix_search.training.base import AbstractTrainer, Assignment, Objective
 from automix_search.training.evaluation import ENLARGE, predict, score
@@ -44,7 +47,7 @@ class ClassificationTrainer(AbstractTrainer):
     split says. Metrics of neural collapse are of the clean training split (`test_...` of the test split) and
     come after the last epoch only, unless they are the objective. A training that goes on from a checkpoint
     first yields its last epoch again, so that no report is lost. A loss that is not finite ends the training,
-    with NaN for every metric.
+    with NaN for every metric. What a policy has learned is written to a file after the last epoch.
 
     Args:
         recipe: How to train.
@@ -86,9 +89,11 @@ class ClassificationTrainer(AbstractTrainer):
             with random.active():
                 loss = run.train_epoch()
                 run.metrics = {"epoch": run.epoch, "train_loss": loss, "lr": run.optimisation.rate}
+                self.costs = run.costs
                 if math.isfinite(loss):
                     run.metrics |= self.score(run, assignment)
                     run.keep(assignment.checkpoint, assignment.checkpoint_every_s)
+                    self.keep_learned(run, assignment)
                 else:
                     run.metrics |= {metric.name: math.nan for metric in self.metrics}
             yield run.metrics
@@ -123,6 +128,27 @@ class ClassificationTrainer(AbstractTrainer):
             seeds=seeds,
             random=random,
             epochs=assignment.epochs,
+        )
+
+    def keep_learned(self, run: Run, assignment: Assignment) -> None:
+        """Write down what the policy has learned, after the last epoch."""
+        learner = run.augmenter.learner
+        if run.epoch == run.epochs and assignment.learned is not None and learner is not None:
+            write_atomically(assignment.learned, pack(learner, self.trunk))
+
+    @property
+    def trunk(self) -> Trunk | None:
+        """The model as a network that an exported policy looks with; None where no recipe names it."""
+        info, spec = self.splits.info, self.recipe.model
+        if self.model is not None or spec is None:
+            return None
+        return Trunk(
+            model=spec,
+            channels=info.channels,
+            size=info.size,
+            num_classes=info.num_classes,
+            mean=info.mean,
+            std=info.std,
         )
 
     def score(self, run: Run, assignment: Assignment) -> dict[str, float]:

@@ -15,6 +15,7 @@ from automix_search.errors import InputError
 from automix_search.learned import EpochContext, StepContext
 from automix_search.policy import Augmenter
 from automix_search.training.checkpoint import load_checkpoint, save_checkpoint
+from automix_search.training.cost import Meter
 from automix_search.training.optimisation import Optimisation
 from automix_search.training.search_share import endless
 from automix_search.training.seeding import GlobalRandom, Seeds
@@ -35,6 +36,7 @@ class Run:
         epochs: Epochs in all.
         epoch: Epochs that are done.
         metrics: Of the last epoch that is done.
+        costs: What its steps cost.
     """
 
     optimisation: Optimisation
@@ -47,11 +49,12 @@ class Run:
     epochs: int
     epoch: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)
     _saved_s: float = field(default_factory=time.monotonic)
 
     def train_epoch(self) -> float:
         """Train for one epoch; the mean loss of its steps."""
-        steps = len(self.batches)
+        steps, meter = len(self.batches), Meter(self.optimisation.device)
         self.augmenter.begin_epoch(
             self.epoch / self.epochs, EpochContext(self.optimisation.model, self._in_order)
         )
@@ -63,7 +66,9 @@ class Run:
             loss = self.train_step(batch, search, step, steps * self.epochs)
             total = loss if total is None else total + loss
         self.epoch += 1
-        return float(total) / steps if total is not None else 0.0
+        mean = float(total) / steps if total is not None else 0.0
+        self.costs = meter.read(steps)
+        return mean
 
     def _in_order(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """The training split once, in its order: inputs, labels, ids."""

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import Any, Literal
 from automix_search.evidence import score_over_seeds
 from automix_search.policy import Policy, Score
 from automix_search.training.base import Objective
+from automix_search.training.cost import PEAK_MEMORY, STEP_TIME
 from automix_search.tuning.ledger import Record, State
 
 
@@ -31,6 +33,10 @@ class Row:
         valid: Validation score over the fresh seeds of the confirmation; None where it was not confirmed.
         test: Test score over the same seeds.
         record: The record of its training in the search.
+        trainings: Names of its trainings on fresh seeds.
+        step_time_s: Seconds of a training step, the median over epochs; None where the trainer does not say.
+        peak_memory_mb: Memory at its peak, in MB; None where the trainer does not say.
+        step_factor: Its step's time over that of the baseline `none`.
     """
 
     rank: int
@@ -42,6 +48,10 @@ class Row:
     valid: Score | None
     test: Score | None
     record: Record
+    trainings: tuple[str, ...] = ()
+    step_time_s: float | None = None
+    peak_memory_mb: float | None = None
+    step_factor: float | None = None
 
     def policy(self, methods: Iterable[type] = ()) -> Policy:
         """The candidate's policy; `methods` are classes of the user's own."""
@@ -77,7 +87,11 @@ def leaderboard(records: Mapping[str, Record], objective: Objective) -> list[Row
         )
 
     ordered = sorted(rows, key=place)
-    return [replace(row, rank=rank) for rank, row in enumerate(ordered, start=1)]
+    plain = next((row.step_time_s for row in rows if row.baseline and row.name == "none"), None)
+    return [
+        replace(row, rank=rank, step_factor=row.step_time_s / plain if plain and row.step_time_s else None)
+        for rank, row in enumerate(ordered, start=1)
+    ]
 
 
 def _row(record: Record, again: Sequence[Record], objective: Objective) -> Row:
@@ -91,7 +105,18 @@ def _row(record: Record, again: Sequence[Record], objective: Objective) -> Row:
         valid=_over_seeds(again, objective, "valid"),
         test=_over_seeds(again, objective, "test"),
         record=record,
+        trainings=tuple(record.name for record in again),
+        step_time_s=_middle(STEP_TIME, record),
+        peak_memory_mb=max(
+            (each[PEAK_MEMORY] for each in record.metrics if PEAK_MEMORY in each), default=None
+        ),
     )
+
+
+def _middle(cost: str, record: Record) -> float | None:
+    """The median of a cost over the epochs of a training."""
+    values = [metrics[cost] for metrics in record.metrics if cost in metrics]
+    return statistics.median(values) if values else None
 
 
 def _over_seeds(
@@ -126,6 +151,9 @@ def as_data(row: Row) -> dict[str, Any]:
         "test_mean": row.test and row.test.mean,
         "test_se": row.test and row.test.standard_error,
         "seeds": len(row.valid.seeds) if row.valid else 0,
+        "step_time_s": row.step_time_s,
+        "step_factor": row.step_factor,
+        "peak_memory_mb": row.peak_memory_mb,
         "params": dict(row.record.asked["params"]),
     }
 
@@ -137,5 +165,6 @@ def as_csv(rows: Iterable[Row]) -> str:
     writer.writeheader()
     for row in rows:
         data = as_data(row)
-        writer.writerow({**data, "params": json.dumps(data["params"], sort_keys=True)})
+        told = {name: data[name] for name in COLUMNS}
+        writer.writerow({**told, "params": json.dumps(data["params"], sort_keys=True)})
     return text.getvalue()

@@ -13,10 +13,10 @@ from typing import Any
 
 import optuna
 
-from automix_search.compute.jobs import Executor, Job
-from automix_search.documents import to_yaml, write_atomically
+from automix_search.compute.jobs import Executor, Job, learned_name
+from automix_search.documents import write_atomically
 from automix_search.errors import InputError
-from automix_search.policy import Policy
+from automix_search.policy import Policy, save_policy
 from automix_search.spaces import Space
 from automix_search.training.base import AbstractTrainer, Objective
 from automix_search.tuning.driver import Driver, Event, Observer, job_of
@@ -27,7 +27,6 @@ from automix_search.tuning.sampling import SamplingStage, open_study
 from automix_search.tuning.stages import BaselineStage, ConfirmStage
 from automix_search.tuning.stopping import AbstractStopping, NoStopping
 from automix_search.tuning.winner import exported, versions
-from automix_search.validation import dump
 
 
 @dataclass(frozen=True)
@@ -245,10 +244,22 @@ class BestPolicy:
         write_atomically(self._run.leaderboard, as_csv(rows))
         if rows and rows[0].search is not None:
             metric, name = self._plan.trainer.objective.metric, self._run.name
-            policy = exported(rows[0], rows, metric, name, self._about, self._plan.methods)
-            write_atomically(self._run.policy, to_yaml(dump(policy)))
+            kept = self._run.trials
+            policy = exported(rows[0], rows, metric, name, self._about, self._plan.methods, kept)
+            save_policy(policy, self._run.policy)
+            trials = [row for row in rows if not row.baseline][: self._plan.finalists]
+            self._forget_learned([rows[0], *trials])
             self._leader = (rows[0].name, rows[0].search, rows[0].test)
         self._written_s = time.monotonic()
+
+    def _forget_learned(self, best: Sequence[Row]) -> None:
+        """Delete what policies learned that are not among the best, which may be large."""
+        names = {row.name for row in best}
+        for file in self._run.trials.glob(learned_name("*")):
+            if file.stem.partition("@")[0] not in names:
+                file.unlink(missing_ok=True)
+        if best[0].record.asked["policy"].get("learned") is None:
+            self._run.policy.with_suffix(".safetensors").unlink(missing_ok=True)
 
 
 class SpentCheckpoints:

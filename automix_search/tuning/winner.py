@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+from automix_search.compute.jobs import learned_name
 from automix_search.policy import Policy, Provenance, Score
+from automix_search.policy.learned_file import as_learned
 from automix_search.tuning.leaderboard import Row
 
 LIBRARIES = ("automix-search", "torch", "torchvision", "timm", "ray", "optuna", "numpy")
@@ -26,6 +29,7 @@ def exported(
     run: str,
     about: Mapping[str, Any],
     methods: Sequence[type] = (),
+    kept: Path | None = None,
 ) -> Policy:
     """The policy of a row with its provenance.
 
@@ -36,10 +40,18 @@ def exported(
         run: Name of the run.
         about: What the trainer says of data, model and recipe.
         methods: Classes of the user's own.
+        kept: Folder with what policies learned in the trainings of the run.
     """
+    policy = row.policy(methods)
+    learned, training = policy.learned, None
+    if learned is not None and kept is not None:
+        names = [*row.trainings, row.record.name]
+        training = next((name for name in names if (kept / learned_name(name)).exists()), None)
+        learned = learned if training is None else as_learned(learned, kept / learned_name(training))
     provenance = Provenance(
         run=run,
         trial=row.name,
+        training=training,
         data=about.get("data"),
         model=about.get("model"),
         trainer=row.record.asked["settings"] or about.get("recipe"),
@@ -49,7 +61,7 @@ def exported(
         },
         versions=versions(),
     )
-    return row.policy(methods).model_copy(update={"provenance": provenance})
+    return policy.model_copy(update={"provenance": provenance, "learned": learned})
 
 
 def score_of(row: Row, metric: str) -> Score | None:

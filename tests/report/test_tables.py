@@ -44,6 +44,21 @@ def test_the_leaderboard_as_text(render):
     assert caption == "* baseline · accuracy, higher is better · ± standard error"
 
 
+def test_what_a_step_costs_stands_beside_what_it_brings(render):
+    search = Rehearsal()
+    for name, stage, seconds in (("none", "baseline", 0.02), ("t0000", "search", 0.03)):
+        search.asked(name, stage)
+        for epoch, factor in enumerate((9, 1, 1), start=1):
+            costs = {"step_time_s": seconds * factor, "peak_memory_mb": 1200 + epoch}
+            search.reported(name, epoch, 0.5, **costs)
+        search.tell("finished", name, value=0.5)
+    text = render(leaderboard_table(search.rows(), MAX, width=120), width=120)
+    none, other = (next(line for line in text.splitlines() if name in line) for name in ("none*", "t0000"))
+    assert none.split()[-4:-1] == ["×1.00", "1.2", "GB"]
+    assert "×1.50" in other
+    assert "step: its time over that of `none`" in " ".join(text.split())
+
+
 def test_a_narrow_terminal_gets_the_state_with_the_policy(render):
     search = searched(("none", 0.7))
     search.asked("t0000")
