@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from automix_search.schedules import (
     Exponential,
     From,
     Gaussian,
+    Knots,
     Polynomial,
     Ramp,
     Sigmoid,
@@ -51,7 +53,7 @@ def drawn(draw: st.DrawFn, member: type[AbstractSchedule]) -> AbstractSchedule:
 
 
 def test_the_contract_sees_the_members() -> None:
-    assert len(MEMBERS) == 13
+    assert len(MEMBERS) == 14
     assert len(RAMPS) == 8
 
 
@@ -73,7 +75,7 @@ def test_factors_depend_on_progress_only(
     assert schedule.factor(progress) == before == type(schedule)(**dict(schedule)).factor(progress)
 
 
-@members
+@pytest.mark.parametrize("member", [member for member in MEMBERS if member is not Knots], ids=kind_of)
 def test_every_field_can_be_searched(member: type[AbstractSchedule]) -> None:
     assert member.__doc__
     for name, field in member.model_fields.items():
@@ -272,3 +274,42 @@ def test_turns_come_before_the_fade() -> None:
         WithoutHesitation(fade=0.5)
     at_once = WithoutHesitation(turns=0.5, fade=0.5)
     assert [at_once.factor(progress) for progress in (0.4, 0.5, 0.75)] == [1, 1, 0.5]
+
+
+@st.composite
+def knots(draw: st.DrawFn) -> Knots:
+    """Up to ten knots anywhere."""
+    places = draw(st.lists(progresses, min_size=1, max_size=10, unique=True))
+    factors = draw(st.lists(progresses, min_size=len(places), max_size=len(places)))
+    return Knots(progress=tuple(sorted(places)), factors=tuple(factors))
+
+
+@given(schedule=knots(), progress=progresses)
+def test_knots_are_met_and_joined_by_straight_lines(schedule: Knots, progress: float) -> None:
+    assert [schedule.factor(place) for place in schedule.progress] == pytest.approx(list(schedule.factors))
+    expected = np.interp(progress, schedule.progress, schedule.factors)
+    assert schedule.factor(progress) == pytest.approx(expected, abs=1e-9)
+    assert 0 <= schedule.factor(progress) <= 1
+    assert Knots.model_validate_json(schedule.model_dump_json()) == schedule
+
+
+def test_knots_are_flat_beyond_their_ends() -> None:
+    schedule = Knots(progress=(0.25, 0.5, 0.75), factors=(0.2, 1.0, 0.4))
+    found = [schedule.factor(progress) for progress in (0.0, 0.25, 0.375, 0.5, 0.7, 0.75, 1.0)]
+    assert found == pytest.approx([0.2, 0.2, 0.6, 1.0, 0.52, 0.4, 0.4])
+    assert Knots(progress=(0.5,), factors=(0.3,)).factor(0.1) == 0.3
+
+
+@pytest.mark.parametrize(
+    ("progress", "factors", "message"),
+    [
+        ((0.0, 0.5), (1.0,), "must be equally long, but got 2 and 1"),
+        ((0.5, 0.5), (1.0, 0.0), r"`progress` must rise from knot to knot, but got \[0\.5, 0\.5\]"),
+        ((0.0, 1.5), (1.0, 0.0), "less than or equal to 1"),
+        ((), (), "at least 1 item"),
+        (tuple(range(11)), (0.0,) * 11, "at most 10 items"),
+    ],
+)
+def test_knots_that_are_none(progress: tuple[float, ...], factors: tuple[float, ...], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Knots(progress=progress, factors=factors)

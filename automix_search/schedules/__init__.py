@@ -1,6 +1,7 @@
 """Schedules: functions of training progress in [0, 1] that scale a probability or another number."""
 
 from automix_search.schedules.base import AbstractSchedule
+from automix_search.schedules.knots import MOST_KNOTS, Knots
 from automix_search.schedules.methods import SCHEDULES, Schedule
 from automix_search.schedules.phases import Trapezoid, WithoutHesitation
 from automix_search.schedules.ramps import (
@@ -18,6 +19,7 @@ from automix_search.schedules.scheduled import Scheduled
 from automix_search.schedules.switches import Constant, From, Until
 
 __all__ = [
+    "MOST_KNOTS",
     "SCHEDULES",
     "AbstractRamp",
     "AbstractSchedule",
@@ -26,6 +28,7 @@ __all__ = [
     "Exponential",
     "From",
     "Gaussian",
+    "Knots",
     "Polynomial",
     "Ramp",
     "Schedule",

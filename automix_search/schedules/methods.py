@@ -6,6 +6,7 @@ from typing import Annotated
 
 from automix_search.families import Family
 from automix_search.schedules.base import AbstractSchedule
+from automix_search.schedules.knots import Knots
 from automix_search.schedules.phases import Trapezoid, WithoutHesitation
 from automix_search.schedules.ramps import (
     Cosine,
@@ -26,6 +27,7 @@ SCHEDULES = Family(
         *(Constant, Until, From),
         *(Ramp, Polynomial, Cosine, Tanh, Sigmoid, Gaussian, Exponential, Steps),
         *(Trapezoid, WithoutHesitation),
+        Knots,
     ),
 )
 

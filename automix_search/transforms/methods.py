@@ -14,6 +14,7 @@ from automix_search.transforms.crop_mix import CropMix
 from automix_search.transforms.cutout import Cutout
 from automix_search.transforms.flip import HorizontalFlip
 from automix_search.transforms.load import AbstractLoadTransform
+from automix_search.transforms.operation_table import OperationTable
 from automix_search.transforms.random_augment import RandAugment
 from automix_search.transforms.random_erasing import RandomErasing
 from automix_search.transforms.random_field import RandomField
@@ -32,6 +33,7 @@ BATCH_TRANSFORMS = Family(
         TrivialAugment,
         AutoAugment,
         SubPolicies,
+        OperationTable,
         AugMix,
         RandomField,
         CropMix,

@@ -14,7 +14,7 @@ from automix_search.transforms import (
 )
 from automix_search.transforms.operations import NAMES
 
-NOT_NUMBERS = ("operations", "sub_policies", "field_schedules")
+NOT_NUMBERS = ("operations", "sub_policies", "counts", "field_schedules")
 
 
 @pytest.mark.parametrize("member", BATCH_TRANSFORMS.members, ids=kind_of)
@@ -24,11 +24,21 @@ class TestBuiltIn(TransformContract):
         return member(probability=1.0)
 
 
+CUTS = (
+    {"op": "cutout", "probability": 0.7, "magnitude": 0.6},
+    {
+        "op": "posterize",
+        "probability": 0.5,
+        "magnitude": 1.0,
+        "field_schedules": {"magnitude": {"kind": "knots"}},
+    },
+)
 VARIANTS = (
     {"kind": "random_crop", "mode": "reflect"},
     {"kind": "rand_augment", "magnitude_std": 3.0, "operation_probability": 0.7, "operations": NAMES},
     {"kind": "trivial_augment", "space": "standard", "strength": 0.5},
     {"kind": "auto_augment", "policy": "svhn"},
+    {"kind": "operation_table", "operations": CUTS, "counts": (0.1, 0.4, 0.4, 0.1)},
     {"kind": "aug_mix", "depth": 2, "width": 1, "alpha": 0.3, "operations": NAMES},
     {"kind": "random_field", "spectrum": "power"},
     {"kind": "crop_mix", "operation": "cutmix", "crops": 4},
