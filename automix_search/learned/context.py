@@ -13,8 +13,9 @@ from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
 
 from automix_search.errors import InputError
+from automix_search.families import kind_of
 from automix_search.images import ImageSpec
-from automix_search.losses import AbstractLoss
+from automix_search.losses import AbstractLoss, AbstractTargetLoss
 from automix_search.mixing import MixedBatch
 from automix_search.randomness import Randomness
 
@@ -57,6 +58,20 @@ class Setting:
         if self.given_model is None:
             raise InputError("this policy learns with the model: give it, `build(model=...)`")
         return self.given_model
+
+    @property
+    def target_loss(self) -> AbstractTargetLoss:
+        """The policy's loss, for what compares logits with soft targets by itself.
+
+        Raises:
+            InputError: It is of another kind.
+        """
+        if not isinstance(self.criterion, AbstractTargetLoss):
+            raise InputError(
+                f"this learned policy compares logits with targets, and the loss `{kind_of(type(self.criterion))}` "
+                f"needs more than these: choose another one, such as `soft_cross_entropy`"
+            )
+        return self.criterion
 
     @property
     def device(self) -> torch.device:
