@@ -7,7 +7,9 @@ from typing import Annotated
 from automix_search.families import Family
 from automix_search.learned.base import AbstractLearned
 from automix_search.learned.ct_augment import CTAugment
+from automix_search.learned.fast_auto_augment import FastAutoAugment
+from automix_search.learned.hard import Hard
 
-LEARNED = Family("learned policy", AbstractLearned, (CTAugment,))
+LEARNED = Family("learned policy", AbstractLearned, (CTAugment, Hard, FastAutoAugment))
 
 Learned = Annotated[AbstractLearned, LEARNED]

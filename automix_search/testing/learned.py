@@ -108,22 +108,27 @@ class LearnedContract:
         labels = torch.randint(CLASSES, (len(inputs),), generator=draws)
         with seeded_weights(Randomness(Generator().manual_seed(seed))):
             model = build_model(self.model, channels=channels, size=(height, width), num_classes=CLASSES)
-            teacher = None
-            if self.learned.uses_teacher:
-                teacher = build_model(
-                    self.teacher or self.model, channels=channels, size=(height, width), num_classes=CLASSES
-                )
         augmenter = Policy(learned=self.learned).build(
             num_classes=CLASSES,
             input=spec_of(shape),
             model=model,
-            teacher=teacher,
+            teacher=self.teacher_for(shape),
             generator=Generator().manual_seed(seed),
         )
         groups = [{"params": list(model.parameters())}, *augmenter.param_groups()]
         optimizer = torch.optim.SGD(groups, lr=0.05, momentum=0.9)
         images = inputs if dtype == torch.uint8 else inputs / 255
         return Loop(augmenter, model, optimizer, images, labels)
+
+    def teacher_for(self, shape: tuple[int, int, int]) -> nn.Module | None:
+        """The teacher that every training on images of a shape is given, where the policy learns from one."""
+        if not self.learned.uses_teacher:
+            return None
+        channels, height, width = shape
+        with seeded_weights(Randomness(Generator().manual_seed(7))):
+            return build_model(
+                self.teacher or self.model, channels=channels, size=(height, width), num_classes=CLASSES
+            )
 
     def exported(self, loop: Loop) -> LearnedPart:
         """What the training has learned so far, frozen, as it is read from files."""
