@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from automix_search.cli.compare import compare
+from automix_search.cli.distil import distil
 from automix_search.cli.doctor import doctor
 from automix_search.cli.export import export
 from automix_search.cli.gallery import gallery
@@ -21,13 +22,14 @@ from automix_search.cli.presets import presets
 from automix_search.cli.resume import resume
 from automix_search.cli.runs import runs
 from automix_search.cli.schema import schema
+from automix_search.cli.show import show
 from automix_search.cli.status import status
 from automix_search.cli.validate import validate
 from automix_search.errors import AutomixError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
 SEARCHES = (launch, resume, status, leaderboard, compare, export, runs)
-for command in (*SEARCHES, methods, gallery, validate, schema, doctor):
+for command in (*SEARCHES, show, distil, methods, gallery, validate, schema, doctor):
     app.command()(command)
 app.add_typer(presets)
 

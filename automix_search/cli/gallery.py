@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from automix_search.cli.data_argument import splits_of
 from automix_search.cli.output import console
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-    from automix_search.data import Splits
-    from automix_search.families import Spec
 
 
 def gallery(
@@ -41,34 +39,9 @@ def gallery(
     from automix_search.report.gallery import draw_sheet, exhibits
 
     kinds = [kind.strip() for kind in methods.split(",") if kind.strip()]
-    sheet = draw_sheet(list(exhibits(_splits(data), kinds, pairs, seed)))
+    sheet = draw_sheet(list(exhibits(splits_of(data), kinds, pairs, seed)))
     write_atomically(output, _png(sheet))
     console().print(f"{output}: {sheet.width} x {sheet.height} pixels", markup=False)
-
-
-def _splits(name: str) -> Splits:
-    """The data set of this kind, or that of the trainer of this name or file."""
-    from pydantic import TypeAdapter
-
-    from automix_search.data import DATASETS, AbstractDataSource, DataSource
-    from automix_search.errors import InputError
-    from automix_search.presets import find_preset
-    from automix_search.training.recipe import load_recipe
-
-    ready = [kind for kind, source in DATASETS.kinds().items() if not _asks_for_more(source)]
-    if name in ready:
-        return TypeAdapter[AbstractDataSource](DataSource).validate_python({"kind": name}).load()
-    try:
-        recipe = load_recipe(find_preset("trainer", name).document())
-    except InputError as error:
-        raise InputError(f"{error}\n`--data` also takes a data set: {', '.join(sorted(ready))}") from None
-    if recipe.data is None:
-        raise InputError(f"the trainer `{name}` names no data set")
-    return recipe.data.load()
-
-
-def _asks_for_more(source: type[Spec]) -> bool:
-    return any(field.is_required() for field in source.model_fields.values())
 
 
 def _png(sheet: Image) -> bytes:

@@ -11,6 +11,10 @@ from automix_search.policy.schema import Policy
 from automix_search.schedules import AbstractSchedule, Constant
 
 
+MOST_ITEMS = 3
+"""Items of a list that are told one by one."""
+
+
 def summary(policy: Policy) -> str:
     """What a policy does, in one line: `affine(degrees=5) + 0.8×cutmix(alpha=0.7) until 0.9, smoothing 0.1`."""
     steps = [*policy.transform.load, *policy.transform.batch]
@@ -50,6 +54,8 @@ def _call(spec: Spec, skip: tuple[str, ...] = ()) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, tuple) and len(value) > MOST_ITEMS:
+        return f"[{len(value)} of them]"
     return f"{value:.2g}" if isinstance(value, float) else str(value)
 
 
