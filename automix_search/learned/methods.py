@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import Annotated
 
 from automix_search.families import Family
+from automix_search.learned.automix import AdAutoMix, AutoMix, SAMix
 from automix_search.learned.base import AbstractLearned
 from automix_search.learned.ct_augment import CTAugment
 from automix_search.learned.fast_auto_augment import FastAutoAugment
 from automix_search.learned.hard import Hard
+from automix_search.learned.madaug import AdaAug, MADAug
 
-LEARNED = Family("learned policy", AbstractLearned, (CTAugment, Hard, FastAutoAugment))
+LEARNED = Family(
+    "learned policy",
+    AbstractLearned,
+    (CTAugment, MADAug, AdaAug, Hard, FastAutoAugment, AutoMix, SAMix, AdAutoMix),
+)
 
 Learned = Annotated[AbstractLearned, LEARNED]
