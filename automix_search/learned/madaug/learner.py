@@ -1,0 +1,211 @@
+"""A policy network at work: it looks at each image, and operators are drawn by what it says.
+
+Axes: B images, C channels, H x W pixels, J operators, m of them in an update.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from automix_search.errors import InputError
+from automix_search.families import kind_of
+from automix_search.learned.base import AbstractTransformLearner, Record, by_name
+from automix_search.learned.context import LearnedStep, Pixels, Setting, StepContext
+from automix_search.learned.madaug.chosen import apply_chosen, without_replacement
+from automix_search.learned.madaug.fields import AbstractPerImage
+from automix_search.learned.madaug.network import PolicyNetwork
+from automix_search.learned.madaug.static import static_transforms
+from automix_search.learned.operators import WITH_GRADIENT, Pixels01, operate, ste
+from automix_search.learned.trunk import Looker
+from automix_search.schedules import AbstractSchedule
+from automix_search.signals import classifier, embed, undisturbed
+from automix_search.transforms.operations import HOST
+from automix_search.transforms.pixels import as_pixels
+
+WEIGHT_DECAY = 1e-3
+"""Of the policy network."""
+KEPT = 0.98
+"""Part of the running means that is kept at each step."""
+
+
+class AbstractPerImageLearner(AbstractTransformLearner):
+    """The policy network, a snapshot of the model that it looks with, and what it said on average.
+
+    The snapshot is taken when the policy network learns; one that was learned before with another model stays.
+    """
+
+    mean_chances: Tensor
+    mean_levels: Tensor
+
+    def __init__(self, spec: AbstractPerImage, setting: Setting) -> None:
+        super().__init__(spec, setting)
+        self.spec = spec
+        self.counters.update(steps=0, progress=0.0)
+        self.looker = Looker(spec.trunk, setting)
+        features, count = classifier(self.looker.network).in_features, len(spec.operations)
+        self.network = PolicyNetwork(features, count, spec.policy_layers).to(setting.device)
+        self.register_buffer("mean_chances", torch.full((count,), 1 / count, device=setting.device))
+        self.register_buffer("mean_levels", torch.full((count,), 0.5, device=setting.device))
+        self._check_look()
+        if not spec.frozen:
+            self.criterion = setting.target_loss
+            self.optimizers["policy"] = torch.optim.Adam(
+                self.network.parameters(), lr=spec.policy_lr, weight_decay=WEIGHT_DECAY
+            )
+
+    @abstractmethod
+    def curriculum(self) -> AbstractSchedule:
+        """The part of the images that is augmented, in the course of training."""
+
+    @abstractmethod
+    def gradients(self, context: StepContext, search: tuple[Pixels01, Tensor]) -> list[Tensor]:
+        """The gradient to each parameter of the policy network.
+
+        Args:
+            context: What there is to look at.
+            search: Pixels of its own part of the data, and their soft targets.
+        """
+
+    @torch.no_grad()
+    def augment(self, step: LearnedStep) -> Pixels:
+        share = self.curriculum().factor(step.progress)
+        with torch.autocast(step.pixels.device.type, enabled=False):
+            levels, logits = self._look(step.pixels)
+            chances = (logits / self.spec.temperature).softmax(1)
+            augmented = self._operated(step.pixels, chances, levels)
+        if not self.frozen:
+            self._note(chances, levels)
+            self.counters["progress"] = step.progress
+        if share >= 1:
+            return augmented
+        drawn = self.random.uniform(len(augmented), augmented).to(augmented.device, non_blocking=True)
+        return torch.where((drawn < share)[:, None, None, None], augmented, step.pixels)
+
+    def update(self, context: StepContext) -> None:
+        due = self.counters["steps"] % self.spec.update_every == 0
+        self.counters["steps"] += 1
+        if not due or not self.spec.warmup <= context.progress < self.spec.learn_until:
+            return
+        if context.search_batch is None:
+            raise InputError(
+                f"`{kind_of(type(self.spec))}` learns on a part of the training split that the model does not see: "
+                f"give its batches, `StepContext(search_batch=...)`"
+            )
+        if self.spec.trunk is None:
+            self.looker.follow(context.model)
+        search = self._some(context.search_batch, context.progress, self.spec.search_batch_size)
+        with torch.enable_grad(), undisturbed(context.model, search[0]):
+            found = self.gradients(context, search)
+        for parameter, gradient in zip(self.network.parameters(), found, strict=True):
+            parameter.grad = gradient
+        self.optimizers["policy"].step()
+        self.optimizers["policy"].zero_grad(set_to_none=True)
+
+    def record(self) -> Record:
+        return {
+            "probability": by_name(self.spec.operations, self.mean_chances),
+            "magnitude": by_name(self.spec.operations, self.mean_levels),
+            "share": {"augmented": self.curriculum().factor(self.counters["progress"])},
+        }
+
+    def marginal(self) -> Mapping[str, Any]:
+        """As many rounds of single operators as each image gets, drawn as often and as strongly as on average."""
+        said = self.record()
+        rounds = min(self.spec.operations_per_image, len(self.spec.operations))
+        transforms = static_transforms(said["probability"], said["magnitude"], self.curriculum())
+        return {"transform": {"batch": transforms * rounds}}
+
+    def candidates(self, pixels: Pixels01) -> tuple[list[Tensor], Float[Tensor, "B m"]]:
+        """What some of the operators make of images, as the model sees them, and how likely each of them is.
+
+        Both with their graph to the policy network. Operators that are left out get their gradient another time.
+        """
+        levels, logits = self._look(pixels)
+        drawn = torch.randperm(len(self.spec.operations), generator=self.random.on(HOST), device=HOST)
+        places = drawn[: self.spec.operators_per_update].sort().values.tolist()
+        images = [self._candidate(place, pixels, levels[:, place]) for place in places]
+        return images, torch.stack([logits[:, place] for place in places], dim=1).softmax(1)
+
+    def _candidate(self, place: int, pixels: Pixels01, level: Tensor) -> Float[Tensor, "B C H W"]:
+        """What one operator makes of images, as the model sees them, with a gradient to its level."""
+        name = self.spec.operations[place]
+        straight = self.spec.magnitude_gradient == "straight_through"
+        with torch.set_grad_enabled(not straight):
+            out = self.setting.normalise(
+                operate(name, pixels, level, self._signs(pixels), self._places(pixels))
+            )
+        return ste(out, level) if straight and name in WITH_GRADIENT else out
+
+    def some_of_batch(self, context: StepContext, count: int) -> tuple[Pixels01, Tensor]:
+        """Pixels of this step, transformed anew, and their soft targets."""
+        return self._some(context.batch, context.progress, count)
+
+    def _some(self, batch: tuple[Tensor, Tensor], progress: float, count: int) -> tuple[Pixels01, Tensor]:
+        inputs, labels = batch[0][:count], batch[1][:count]
+        return _floats(self.setting.transform(inputs, progress)), self.setting.encode(labels)
+
+    def _look(self, pixels: Pixels) -> tuple[Float[Tensor, "B J"], Float[Tensor, "B J"]]:
+        """Levels and logits of all operators for each image."""
+        with torch.no_grad():
+            seen = self.looker.prepared(pixels)
+            if self.spec.look_pool > 1:
+                seen = functional.avg_pool2d(seen, self.spec.look_pool, ceil_mode=True)
+            features = embed(self.looker.network, seen)[1]
+        return self.network.levels_and_logits(features)
+
+    def _check_look(self) -> None:
+        """See that the model takes images averaged to a smaller size.
+
+        Raises:
+            InputError: It does not.
+        """
+        if self.spec.look_pool == 1:
+            return
+        images = self.looker.images
+        zeros = torch.zeros(2, images.channels, *images.size, device=self.setting.device)
+        try:
+            self._look(zeros)
+        except (AssertionError, RuntimeError, ValueError) as error:
+            raise InputError(
+                f"the model takes no images averaged over {self.spec.look_pool} x {self.spec.look_pool} pixels, "
+                f"`look_pool` must be 1: {error}"
+            ) from None
+
+    def _operated(self, pixels: Pixels, chances: Tensor, levels: Tensor) -> Pixels:
+        """Pixels after operators that are drawn for each image, at levels near those of the policy."""
+        count = min(self.spec.operations_per_image, len(self.spec.operations))
+        chosen, values = without_replacement(chances, count, self.random), _floats(pixels)
+        for which in chosen.unbind(1):
+            moved = self._uniform(pixels).mul(2).sub(1).mul(self.spec.delta)
+            level = (levels.gather(1, which[:, None])[:, 0] + moved).clamp(0, 1)
+            signs, places = self._signs(pixels), self._places(pixels)
+            values = apply_chosen(self.spec.operations, values, which, level, signs, places)
+        return as_pixels(values * 255 if pixels.dtype == torch.uint8 else values.clone(), pixels)
+
+    def _uniform(self, like: Tensor) -> Float[Tensor, "B"]:
+        return self.random.uniform(len(like), like).to(like.device, non_blocking=True)
+
+    def _signs(self, like: Tensor) -> Float[Tensor, "B"]:
+        return self._uniform(like).lt(0.5).float().mul(2).sub(1)
+
+    def _places(self, like: Tensor) -> Float[Tensor, "B 2"]:
+        return self.random.uniforms((len(like), 2), like).to(like.device, non_blocking=True)
+
+    def _note(self, chances: Tensor, levels: Tensor) -> None:
+        """Keep running means of what the policy says of each image; a level counts as its operator is likely."""
+        seen = chances.mean(0)
+        weighted = torch.lerp((chances * levels).mean(0), self.mean_levels * self.mean_chances, KEPT)
+        self.mean_chances.lerp_(seen, 1 - KEPT)
+        self.mean_levels.copy_(weighted / self.mean_chances)
+
+
+def _floats(pixels: Pixels) -> Pixels01:
+    """Pixels as floats in [0, 1]."""
+    return pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels.float()
