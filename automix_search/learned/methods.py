@@ -10,12 +10,13 @@ from automix_search.learned.base import AbstractLearned
 from automix_search.learned.ct_augment import CTAugment
 from automix_search.learned.fast_auto_augment import FastAutoAugment
 from automix_search.learned.hard import Hard
+from automix_search.learned.hint_aug import HintAug
 from automix_search.learned.madaug import AdaAug, MADAug
 
 LEARNED = Family(
     "learned policy",
     AbstractLearned,
-    (CTAugment, MADAug, AdaAug, Hard, FastAutoAugment, AutoMix, SAMix, AdAutoMix),
+    (CTAugment, MADAug, AdaAug, Hard, HintAug, FastAutoAugment, AutoMix, SAMix, AdAutoMix),
 )
 
 Learned = Annotated[AbstractLearned, LEARNED]

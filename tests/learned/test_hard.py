@@ -222,7 +222,7 @@ def test_what_is_learned_on_one_channel_serves_three_but_not_three_four() -> Non
 def test_a_loss_that_does_more_than_compare_is_refused() -> None:
     policy = Policy(learned=Hard(), loss={"kind": "distillation"})
     model = nn.Sequential(nn.Flatten(), nn.Linear(96, 3))
-    with pytest.raises(InputError, match=r"`hard` compares .* `distillation`"):
+    with pytest.raises(InputError, match="`distillation`"):
         policy.build(num_classes=3, input=PLAIN, model=model, teacher=copy.deepcopy(model))
 
 

@@ -14,12 +14,9 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from automix_search.errors import InputError
-from automix_search.families import kind_of
 from automix_search.learned.base import AbstractLearned, AbstractMixLearner, Record, by_name
 from automix_search.learned.context import LearnedStep, Setting, StepContext
 from automix_search.learned.hard.augmentor import SPACE, Augmentor
-from automix_search.losses.base import AbstractTargetLoss
 from automix_search.losses.consistency import divergence
 from automix_search.mixing import MixedBatch
 from automix_search.ranges import Range
@@ -90,12 +87,6 @@ class Hard(AbstractLearned):
         return 3 + math.ceil((1 + 2 * self.steps) / self.every), 1 + math.ceil(2 * self.steps / self.every)
 
     def start(self, setting: Setting) -> HardLearner:
-        if not self.frozen and not isinstance(setting.criterion, AbstractTargetLoss):
-            kind = kind_of(type(setting.criterion))
-            raise InputError(
-                f"`hard` compares logits with labels and with the teacher itself; the loss `{kind}` does more than "
-                f"compare, so use one such as `soft_cross_entropy`"
-            )
         return HardLearner(self, setting)
 
 
@@ -109,6 +100,7 @@ class HardLearner(AbstractMixLearner):
     def __init__(self, spec: Hard, setting: Setting) -> None:
         super().__init__(spec, setting)
         self.spec = spec
+        self.criterion = None if spec.frozen else setting.target_loss
         images = setting.images if spec.trunk is None else spec.trunk.images
         self.augmentor = Augmentor(images, spec.per, spec.space, spec.colour, setting.device)
         self.optimizers["augmentor"] = torch.optim.Adam(self.augmentor.parameters(), lr=spec.lr)
@@ -130,11 +122,10 @@ class HardLearner(AbstractMixLearner):
         with torch.no_grad():
             taught = self._teacher(inputs).float()
         logits: Tensor = step.model(inputs).float()
-        criterion = self.setting.criterion
-        assert isinstance(criterion, AbstractTargetLoss)
+        assert self.criterion is not None
         clean = divergence(taught[:count], logits[:count])
         changed = divergence(taught[count:], logits[count:])
-        told = criterion.compare(logits[:count], step.labels)
+        told = self.criterion.compare(logits[:count], step.labels)
         return told + self.spec.clean_weight * clean + self.spec.changed_weight * changed
 
     def update(self, context: StepContext) -> None:
