@@ -111,6 +111,6 @@ def as_learned(spec: AbstractLearned, file: Path) -> AbstractLearned:
             "frozen": True,
             "weights": weights,
             "trunk": found.trunk,
-            "marginal": found.marginal or None,
+            "marginal": found.marginal,
         }
     )
