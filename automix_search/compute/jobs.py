@@ -15,7 +15,22 @@ from automix_search.policy import Policy
 from automix_search.training.base import AbstractTrainer, Assignment
 from automix_search.validation import dump
 
-Stage = Literal["baseline", "search", "confirm"]
+Stage = Literal["baseline", "population", "search", "confirm"]
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Where another training left off, for a job that goes on from there.
+
+    Attributes:
+        source: The job's name.
+        checkpoint: The name of its checkpoint.
+        epoch: The epochs that it had done.
+    """
+
+    source: str
+    checkpoint: str
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -33,6 +48,8 @@ class Job:
         test: Whether the test split is scored too, after the last epoch.
         params: The point of the space it was made from.
         attempt: 1, and one more after each failure.
+        fork: Where another training left off from which it goes on; None begins at the beginning.
+        until: The epoch after which it ends, its checkpoint kept; None for the last one.
     """
 
     name: str
@@ -45,11 +62,25 @@ class Job:
     test: bool = False
     params: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
     attempt: int = 1
+    fork: Fork | None = None
+    until: int | None = None
+
+    @property
+    def last_epoch(self) -> int:
+        """The epoch after which it ends."""
+        return self.epochs if self.until is None else self.until
 
     @property
     def checkpoint_name(self) -> str:
         """The name of its checkpoint: another policy, seed or length never goes on from it, whatever its name."""
-        made_of = (dump(self.policy), self.settings and dump(self.settings), self.seed, self.epochs)
+        made_of: tuple[object, ...] = (
+            dump(self.policy),
+            self.settings and dump(self.settings),
+            self.seed,
+            self.epochs,
+        )
+        if self.fork is not None or self.until is not None:
+            made_of = (*made_of, self.fork, self.until)
         return f"{self.name}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]}.pt"
 
 
@@ -130,16 +161,20 @@ def perform(trainer: AbstractTrainer, job: Job, place: Place) -> Iterator[Mappin
     """Train a job and yield the metrics of each epoch, and what it cost."""
     if job.settings is not None:
         trainer = trainer.with_settings(job.settings)
-    checkpoint = place.checkpoints / job.checkpoint_name if place.checkpoints is not None else None
+    folder = place.checkpoints
+    if job.fork is not None and folder is None:
+        raise InputError(f"{job.name} goes on from a checkpoint, but this place keeps none")
     assignment = Assignment(
         policy=job.policy,
         seed=job.seed,
         epochs=job.epochs,
         test=job.test,
         device=place.device,
-        checkpoint=checkpoint,
+        checkpoint=None if folder is None else folder / job.checkpoint_name,
         checkpoint_every_s=place.checkpoint_every_s,
-        learned=None if place.checkpoints is None else place.checkpoints / learned_name(job.name),
+        learned=None if folder is None else folder / learned_name(job.name),
+        origin=None if job.fork is None or folder is None else folder / job.fork.checkpoint,
+        until=job.until,
     )
     for metrics in trainer.train(assignment):
         yield {**metrics, **trainer.costs}

@@ -129,3 +129,13 @@ class TrainerContract(ABC):
         rest = list(trainer.train(job))
         assert rest == whole[len(whole) - len(rest) :]
         assert len(rest) <= len(whole)
+
+    def test_segments_make_up_a_training(self, trainer: AbstractTrainer, tmp_path: Path) -> None:
+        if not trainer.forks:
+            pytest.skip("this trainer does not go on from another training's checkpoint")
+        policy, first, second = mixing_policy(trainer), tmp_path / "first.pt", tmp_path / "second.pt"
+        begun = self.reports(trainer, policy, checkpoint=first, until=1)
+        rest = self.reports(trainer, policy, checkpoint=second, origin=first)
+        assert [*begun, *rest] == self.reports(trainer, policy)
+        again = self.reports(trainer, policy, checkpoint=first, until=1)
+        assert again == begun, "a segment that is over says again what it said last"

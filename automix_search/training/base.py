@@ -53,6 +53,9 @@ class Assignment:
         device: A torch device name.
         checkpoint: File to go on from if it exists, and to write to now and then; None keeps no checkpoint.
         checkpoint_every_s: Shortest time between two checkpoints, in seconds.
+        origin: Checkpoint of another training to go on from, perhaps under another policy, where `checkpoint` is not
+            there yet; None begins at the beginning.
+        until: Epoch after which it ends, with `checkpoint` written; None for the last one.
         learned: File to write to what the policy learned, after the last epoch; None keeps it not.
     """
 
@@ -64,6 +67,13 @@ class Assignment:
     checkpoint: Path | None = None
     checkpoint_every_s: float = 60.0
     learned: Path | None = None
+    origin: Path | None = None
+    until: int | None = None
+
+    @property
+    def last_epoch(self) -> int:
+        """The epoch after which it ends."""
+        return self.epochs if self.until is None else self.until
 
 
 class AbstractTrainer(ABC):
@@ -83,6 +93,8 @@ class AbstractTrainer(ABC):
     """What a space may change under `trainer:`; None if nothing."""
     resources: Resources = Resources()
     """What one training needs of a machine."""
+    forks: bool = False
+    """Whether it goes on from an `origin` and ends at `until`, as parts of a training do."""
     costs: Mapping[str, float] = {}
     """What the last epoch that was yielded has cost (`training.cost`); told along with its metrics."""
 

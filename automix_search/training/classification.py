@@ -59,6 +59,8 @@ class ClassificationTrainer(AbstractTrainer):
         InputError: There is no model, or a metric says nothing about such data.
     """
 
+    forks = True
+
     def __init__(
         self,
         recipe: Recipe,
@@ -82,17 +84,20 @@ class ClassificationTrainer(AbstractTrainer):
         random = GlobalRandom(Seeds.spread(assignment.seed).weights, torch.device(assignment.device))
         with random.active():
             run = self.prepare(assignment, random)
-            run.resume(assignment.checkpoint)
-        if run.epoch > 0:
+            resumed = run.resume(assignment.checkpoint)
+            if not resumed and assignment.origin is not None:
+                run.load(assignment.origin)
+        if resumed:
             yield run.metrics
-        while run.epoch < run.epochs:
+        while run.epoch < assignment.last_epoch:
             with random.active():
                 loss = run.train_epoch()
                 run.metrics = {"epoch": run.epoch, "train_loss": loss, "lr": run.optimisation.rate}
                 self.costs = run.costs
                 if math.isfinite(loss):
                     run.metrics |= self.score(run, assignment)
-                    run.keep(assignment.checkpoint, assignment.checkpoint_every_s)
+                    stops = run.epoch == assignment.until
+                    run.keep(assignment.checkpoint, 0.0 if stops else assignment.checkpoint_every_s)
                     self.keep_learned(run, assignment)
                 else:
                     run.metrics |= {metric.name: math.nan for metric in self.metrics}

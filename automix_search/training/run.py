@@ -89,14 +89,23 @@ class Run:
         self.augmenter.update(context)
         return loss.detach()
 
-    def resume(self, path: Path | None) -> None:
-        """Go on from a checkpoint, if there is one.
+    def resume(self, path: Path | None) -> bool:
+        """Go on from a checkpoint, if there is one; whether there was.
 
         Raises:
             InputError: It is damaged, or of another model or recipe.
         """
         if path is None or not path.exists():
-            return
+            return False
+        self.load(path)
+        return True
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint, which may be of a training under another policy.
+
+        Raises:
+            InputError: It is not there, or damaged, or of another model or recipe.
+        """
         state = load_checkpoint(path)
         if state["epochs"] != self.epochs:
             raise InputError(
