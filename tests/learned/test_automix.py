@@ -1,0 +1,344 @@
+"""AutoMix: the contract, and the oracles of its specification."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from mask_lessons import CLASSES, SHAPE, QuadrantToy, batch, begun, step_of
+from torch import Generator, nn
+
+from automix_search.errors import InputError
+from automix_search.learned.automix import AutoMix
+from automix_search.learned.automix.block import attention
+from automix_search.learned.automix.draw import Draw, draw_pair
+from automix_search.learned.automix.findings import SATURATED, measured, record_of, static_mix
+from automix_search.learned.automix.mix_block import MixBlock
+from automix_search.learned.automix.momentum import follow_rate
+from automix_search.learned.automix.pair import away_from_share
+from automix_search.losses import RegMixup
+from automix_search.models import ModelSpec, build_model
+from automix_search.randomness import Randomness
+from automix_search.testing.learned import LearnedContract
+
+GRID, SIZE = (3, 4), (12, 16)
+
+
+class TestAutoMix(LearnedContract):
+    learned = AutoMix()
+
+
+class TestCheapAutoMix(LearnedContract):
+    learned = AutoMix(clean_head=False, update_every=2, resolution=0.5, share_channel=False, mask_fades=True)
+
+
+def block_and_features(
+    features: int = 8, share_channel: bool = True, seed: int = 0
+) -> tuple[MixBlock, torch.Tensor]:
+    torch.manual_seed(seed)
+    return MixBlock(features, share_channel), torch.randn(6, features, *GRID)
+
+
+def masks_of(block: nn.Module, features: torch.Tensor, share: float, order: torch.Tensor) -> torch.Tensor:
+    sources = torch.stack((torch.arange(len(order)), order), 1)
+    return block.masks(block.project(features), Draw(sources, (share, 1 - share)), GRID, SIZE)
+
+
+def a_draw(share: float, order: list[int]) -> Draw:
+    return Draw(torch.stack((torch.arange(len(order)), torch.tensor(order)), 1), (share, 1 - share))
+
+
+# Masks
+
+
+def test_masks_begin_at_one_half_whatever_the_share():
+    block, features = block_and_features()
+    for share in (0.1, 0.5, 0.9):
+        masks = masks_of(block, features, share, torch.randperm(6))
+        assert (masks - 0.5).abs().max() < 2e-2
+
+
+def test_masks_lie_between_0_and_1_and_sum_to_1_exactly():
+    block, features = block_and_features()
+    with torch.no_grad():
+        for parameter in block.parameters():
+            parameter.normal_()
+    masks = masks_of(block, features, 0.3, torch.randperm(6))
+    assert masks.shape == (6, 2, *SIZE)
+    assert masks.std() > 0.1
+    assert ((masks > 0) & (masks < 1)).all()
+    assert torch.equal(masks.sum(1), torch.ones(6, *SIZE))
+
+
+@pytest.mark.parametrize("share_channel", [True, False])
+def test_masks_are_what_the_formulas_of_the_paper_say(share_channel):
+    """Convolutions of the rearranged features with the share as a channel, one after another."""
+    block, features = block_and_features(share_channel=share_channel)
+    with torch.no_grad():
+        for parameter in block.parameters():
+            parameter.normal_()
+    order, share = torch.tensor([1, 0, 3, 5, 2, 4]), 0.3
+    own, partner = features, features[order]
+    if share_channel:
+        own = torch.cat((own, torch.full((6, 1, *GRID), share)), 1)
+        partner = torch.cat((partner, torch.full((6, 1, *GRID), 1 - share)), 1)
+    query = block.query_key(own).flatten(2).transpose(1, 2)
+    key = block.query_key(partner).flatten(2)
+    rows = torch.softmax(query @ key / math.sqrt(4), -1)
+    seen = (rows @ block.value(partner).flatten(2).transpose(1, 2)).view(6, 1, *GRID)
+    wanted = nn.Upsample(SIZE)(seen).sigmoid()
+    found = masks_of(block, features, share, order)
+    torch.testing.assert_close(found[:, 1:], wanted)
+
+
+def test_rows_of_the_attention_sum_to_1():
+    rows = attention(torch.randn(2, 5, 12), torch.randn(2, 5, 12))
+    torch.testing.assert_close(rows.sum(-1), torch.ones(2, 12))
+
+
+def test_a_sample_mixed_with_itself_stays():
+    images = torch.rand(4, *SHAPE)
+    masks = torch.rand(4, 1, *SHAPE[1:])
+    mixed = a_draw(0.5, [0, 1, 2, 3]).blended(images, torch.cat((masks, 1 - masks), 1))
+    torch.testing.assert_close(mixed, images)
+
+
+def test_the_first_mask_belongs_to_the_own_image():
+    images, draw = torch.rand(3, *SHAPE), a_draw(0.3, [1, 2, 0])
+    torch.testing.assert_close(draw.blended(images, draw.constant()), 0.3 * images + 0.7 * images[[1, 2, 0]])
+    targets = draw.targets(torch.eye(3))
+    torch.testing.assert_close(targets[0], torch.tensor([0.3, 0.7, 0.0]))
+
+
+def test_shares_are_drawn_from_beta():
+    random, images = Randomness(Generator().manual_seed(0)), torch.zeros(2, 1, 1, 1)
+    shares = torch.tensor([draw_pair(2.0, images, random).shares[0] for _ in range(4000)])
+    assert shares.mean().item() == pytest.approx(0.5, abs=0.01)
+    assert shares.var().item() == pytest.approx(1 / 20, abs=0.003)
+
+
+def test_the_loss_of_masks_alone_brings_their_means_to_the_margin():
+    """T14: measured .285, .499 and .740 for shares of .2, .5 and .8."""
+    block, features = block_and_features(features=16)
+    optimizer = torch.optim.Adam(block.parameters(), lr=0.05)
+    draws = Generator().manual_seed(0)
+    for step in range(300):
+        share = (0.2, 0.5, 0.8)[step % 3]
+        loss = away_from_share(
+            masks_of(block, features, share, torch.randperm(6, generator=draws)), share, 0.1
+        )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    for share in (0.2, 0.5, 0.8):
+        mean = masks_of(block, features, share, torch.randperm(6, generator=draws))[:, 0].mean().item()
+        assert mean == pytest.approx(share, abs=0.1 + 0.02)
+
+
+def test_within_the_margin_the_loss_of_masks_is_nothing():
+    masks = torch.full((2, 2, 4, 6), 0.5)
+    assert away_from_share(masks, 0.42, 0.1) == 0
+    assert away_from_share(masks, 0.3, 0.1).item() == pytest.approx(0.1)
+
+
+# Gradients
+
+
+def test_the_loss_of_the_teacher_reaches_the_mix_block_alone():
+    """T14: all four tensors of the block, none of the teacher's or of the model's."""
+    learner, model = begun(AutoMix())
+    images, labels = batch()
+    losses = learner.block_losses(learner.view(images, learn=True), labels, 0.0)
+    losses["teacher"].backward()
+    gradients = [parameter.grad for parameter in learner.block.parameters()]
+    assert len(gradients) == 4
+    assert all(gradient is not None and gradient.norm() > 0 for gradient in gradients)
+    assert all(parameter.grad is None for parameter in learner.teacher.parameters())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_the_loss_of_the_model_reaches_no_mix_block():
+    learner, model = begun(AutoMix(update_every=2, share_margin=0.0))
+    images, labels = batch()
+    learner.counters["steps"] = 1
+    learner.learning_loss(step_of(model, images, labels)).backward()
+    assert all(parameter.grad is None for parameter in learner.block.parameters())
+    trained = [*model.parameters(), *learner.param_groups()[1]["params"]]
+    # The model's own classifier and the second head both learn.
+    assert all(parameter.grad is not None and parameter.grad.norm() > 0 for parameter in trained)
+
+
+def test_what_the_model_learns_does_not_depend_on_whether_the_block_does():
+    found = []
+    for lr_every in (1, 2):
+        learner, model = begun(AutoMix(update_every=lr_every, share_margin=0.0))
+        learner.counters["steps"] = 1
+        learner.learning_loss(step_of(model, *batch())).backward()
+        found.append([parameter.grad for parameter in model.parameters()])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(
+    ("spec", "forwards"), [({}, 3), ({"clean_head": False}, 2), ({"update_every": 2}, 2)]
+)
+def test_a_step_costs_what_is_said(spec, forwards):
+    """Whole passes of the model and of the teacher beside one look of the teacher up to its layer."""
+    learner, model = begun(AutoMix(share_margin=0.0, **spec))
+    learner.counters["steps"] = 1
+    passes = []
+    for network in (model, learner.teacher.looker.network):
+        network[-1].register_forward_hook(lambda *_: passes.append(1))
+    looks = []
+    learner.teacher.looker.network[0].register_forward_hook(lambda *_: looks.append(1))
+    learner.learning_loss(step_of(model, *batch()))
+    assert len(passes) == forwards
+    assert len(looks) == (1 if spec.get("update_every") == 2 else 2)
+
+
+def test_a_share_within_the_margin_is_mixed_evenly():
+    learner, model = begun(AutoMix(share_margin=0.5))
+    with torch.no_grad():
+        learner.block.value.bias += 3
+    images, labels = batch()
+    mixed = learner.mix(step_of(model, images, labels))
+    torch.testing.assert_close(mixed.mask[:, 0], mixed.weights[:, :1, None].expand_as(mixed.mask[:, 0]))
+    learner, model = begun(AutoMix(share_margin=0.0))
+    with torch.no_grad():
+        learner.block.value.bias += 3
+    assert learner.mix(step_of(model, images, labels)).mask[:, 0].max() < 0.1
+
+
+# The teacher
+
+
+def test_the_teacher_follows_ever_more_slowly():
+    rates = [follow_rate(step / 1000, 1e-3, 1e-6) for step in range(1001)]
+    assert rates[0] == rates[99] == 1e-3
+    assert rates[-1] == pytest.approx(1e-6)
+    assert all(later <= earlier for earlier, later in itertools.pairwise(rates))
+    assert 1 - follow_rate(0.5, 1e-3, 1e-6) == pytest.approx(0.999999 - (0.999999 - 0.999) / 2)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_a_teacher_that_stays_and_one_that_takes_all_over(rate):
+    learner, model = begun(AutoMix())
+    before = [parameter.clone() for parameter in learner.teacher.looker.network.parameters()]
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    learner.teacher.follow(model, rate)
+    after = list(learner.teacher.looker.network.parameters())
+    wanted = list(model.parameters()) if rate else before
+    assert all(torch.equal(one, other) for one, other in zip(after, wanted, strict=True))
+
+
+def test_statistics_of_the_teacher_are_its_own_and_of_clean_images():
+    learner, model = begun(AutoMix())
+    images, _ = batch()
+    norm = learner.teacher.looker.network[0][1]
+    before = norm.running_mean.clone()
+    learner.teacher.logits(images)
+    learner.teacher.maps(images, gather=False)
+    assert torch.equal(norm.running_mean, before)
+    learner.teacher.maps(images)
+    assert not torch.equal(norm.running_mean, before)
+    assert not norm.training
+    learner.teacher.follow(model, 1.0)
+    assert not torch.equal(norm.running_mean, model[0][1].running_mean)
+
+
+def test_what_comes_after_the_layer_does_not_run():
+    learner, _ = begun(AutoMix(layer=1))
+    ran = []
+    for module in learner.teacher.looker.network:
+        module.register_forward_hook(lambda *_: ran.append(1))
+    features = learner.teacher.maps(torch.rand(2, *SHAPE))
+    assert (len(ran), features.shape) == (1, (2, 8, 12, 16))
+
+
+def test_tokens_of_a_transformer_are_places():
+    spec = ModelSpec(name="tiny_vit")
+    model = build_model(spec, channels=3, size=(12, 16), num_classes=CLASSES)
+    learner, model = begun(AutoMix(), model)
+    images, labels = batch()
+    assert learner.teacher.maps(images).shape == (6, 64, 6, 8)
+    learner.learning_loss(step_of(model, images, labels)).backward()
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ({"layer": "3.pool"}, r"features at several places.*`3.pool` gives \(2, 32, 1, 1\)"),
+        ({"layer": "3.linear"}, r"features at several places.*`3.linear` gives \(2, 3\)"),
+        ({"layer": 4}, "the model has no layer 4"),
+        ({"layer": "layer3"}, "no layer `layer3`"),
+    ],
+)
+def test_a_layer_without_places_is_refused(spec, sentence):
+    with pytest.raises(InputError, match=sentence):
+        begun(AutoMix(**spec))
+
+
+def test_a_model_of_one_size_cannot_look_at_smaller_images():
+    model = build_model(ModelSpec(name="tiny_vit"), channels=3, size=(12, 16), num_classes=CLASSES)
+    with pytest.raises(InputError, match="cannot look at images of 6 x 8 pixels; `resolution: 1`"):
+        begun(AutoMix(resolution=0.5), model)
+
+
+def test_a_loss_on_more_than_logits_is_refused():
+    with pytest.raises(InputError, match="`automix` compares logits with soft targets itself"):
+        begun(AutoMix(), loss=RegMixup())
+
+
+# What is told
+
+
+def test_a_share_that_is_only_moved_is_told_from_a_gain():
+    """The teacher's loss of flat masks of the same means stands beside that of the learned ones."""
+    learner, _ = begun(AutoMix())
+    images, labels = batch(20)
+    found = learner.compared(images, labels)
+    assert set(found) == {"learned", "flat", "even"}
+    assert found["learned"].item() == pytest.approx(found["flat"].item(), abs=1e-3)
+    assert abs(found["learned"] - found["even"]) > 1e-3
+
+
+def test_nearly_black_and_white_masks_raise_an_alarm():
+    draw = a_draw(0.5, [1, 0])
+    sharp = (torch.rand(2, 1, 8, 8) > 0.5).float()
+    for mask, alarm in ((sharp, 1.0), (torch.rand(2, 1, 8, 8), 0.0)):
+        numbers = measured(draw, torch.cat((mask, 1 - mask), 1))
+        found = record_of({name: float(number) for name, number in numbers.items()})["mask"]
+        assert found["saturated"] == alarm == float(found["standard deviation"] > SATURATED)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 2.0])
+def test_mixup_with_the_same_moments_stands_in(alpha):
+    shares = torch.distributions.Beta(alpha, alpha).sample((200_000,))
+    squares = (shares**2 + (1 - shares) ** 2).mean().item()
+    assert static_mix({"squares": squares})["alpha"] == pytest.approx(alpha, rel=0.03)
+    assert static_mix({"squares": 0.5})["alpha"] == 100
+    assert static_mix({"squares": 1.0})["alpha"] == 0
+
+
+def test_the_mask_is_recorded_beside_the_share():
+    learner, model = begun(AutoMix())
+    for _ in range(8):
+        learner.learning_loss(step_of(model, *batch()))
+    means = learner.record()["mean of the mask"]
+    assert len(means) >= 3
+    assert all(
+        value == pytest.approx(0.5, abs=0.1) or name in ("share 0.1", "share 0.9")
+        for name, value in means.items()
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_learned_masks_beat_the_share_but_not_a_flat_mask_of_their_means(seed):
+    """T14b: .51 against .69 to .70; a flat mask of the same means has .515 and .506: nothing spatial was learned."""
+    found = QuadrantToy(seed).taught(AutoMix(layer=-1, follow_start=0.1, follow_end=0.01), 300)
+    assert found["learned"] < found["even"] - 0.1
+    assert found["learned"] == pytest.approx(found["flat"], abs=0.02)
+    assert found["spread"] < 0.1
