@@ -9,6 +9,7 @@ from automix_search.learned.adversarial import AdversarialAutoAugment
 from automix_search.learned.automix import AdAutoMix, AutoMix, SAMix
 from automix_search.learned.base import AbstractLearned
 from automix_search.learned.ct_augment import CTAugment
+from automix_search.learned.deep_auto_augment import DeepAutoAugment
 from automix_search.learned.fast_auto_augment import FastAutoAugment
 from automix_search.learned.hard import Hard
 from automix_search.learned.hint_aug import HintAug
@@ -20,6 +21,7 @@ LEARNED = Family(
     AbstractLearned,
     (
         CTAugment,
+        AdaMixUp,
         MADAug,
         AdaAug,
         Hard,
@@ -30,6 +32,7 @@ LEARNED = Family(
         AdAutoMix,
         AdversarialAutoAugment,
         InvarianceConstrained,
+        DeepAutoAugment,
     ),
 )
 

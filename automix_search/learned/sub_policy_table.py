@@ -25,6 +25,8 @@ from automix_search.transforms.operations import (
 )
 from automix_search.transforms.random_augment import narrow
 
+OPERATION, PROBABILITY, LEVEL = range(3)
+
 Table = Float[Tensor, "S T 3"]
 Rows = Int64[Tensor, "B"]
 
