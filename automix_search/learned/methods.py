@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from automix_search.families import Family
+from automix_search.learned.adamixup import AdaMixUp
 from automix_search.learned.adversarial import AdversarialAutoAugment
 from automix_search.learned.automix import AdAutoMix, AutoMix, SAMix
 from automix_search.learned.base import AbstractLearned
