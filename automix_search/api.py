@@ -26,7 +26,7 @@ from automix_search.tuning.search import check_same_data, conduct, describe_trai
 from automix_search.tuning.winner import exported
 from automix_search.validation import check_format, dump, validate
 
-DECISIVE = ("space", "trainer", "epochs", "seed", "sampler", "grid_points", "scheduler")
+DECISIVE = ("space", "trainer", "epochs", "seed", "strategy", "sampler", "grid_points", "scheduler")
 """What must not change when a search goes on."""
 
 

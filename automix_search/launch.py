@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, JsonValue, field_validator
+from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
 from automix_search.compute.executors import check_place
-from automix_search.compute.profiles import AbstractProfile, load_profile
+from automix_search.compute.profiles import AbstractProfile, AddressProfile, load_profile
 from automix_search.documents import ChangedDocument, Document, Place, Tree
 from automix_search.errors import InputError
 from automix_search.families import Spec
@@ -23,9 +23,11 @@ from automix_search.training.base import AbstractTrainer
 from automix_search.training.custom import load_class, load_trainer
 from automix_search.training.factory import trainer_from_recipe
 from automix_search.tuning.baselines import baselines_of
+from automix_search.tuning.population.fitness import check_population
 from automix_search.tuning.samplers import sampler_factory
 from automix_search.tuning.search import SearchPlan
 from automix_search.tuning.stopping import NoStopping, Stopping
+from automix_search.tuning.strategies import Pba, Sampling, Strategy
 from automix_search.validation import check_format, dump, validate
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -74,6 +76,9 @@ class LaunchConfig(Spec):
         None, ge=1, description="Length of every training; null leaves it to the trainer."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Of the sampler and of every training of the search.")
+    strategy: Annotated[Strategy, BeforeValidator(_by_name, json_schema_input_type=str | Strategy)] = (
+        Sampling()
+    )
     sampler: str = Field("tpe", description="tpe, random, gp, cmaes, grid, or package.module:Name.")
     grid_points: int = Field(3, ge=1, description="Values tried of each range by the sampler `grid`.")
     scheduler: Annotated[Stopping, BeforeValidator(_by_name, json_schema_input_type=str | Stopping)] = (
@@ -106,6 +111,12 @@ class LaunchConfig(Spec):
         except InputError as error:
             raise ValueError(str(error)) from None
         return value
+
+    @model_validator(mode="after")
+    def _nothing_stops_early_that_goes_on(self) -> LaunchConfig:
+        if isinstance(self.strategy, Pba) and not isinstance(self.scheduler, NoStopping):
+            raise ValueError("the strategy `pba` gives up members in its own way, so leave `scheduler` out")
+        return self
 
     @field_validator("set")
     @classmethod
@@ -174,12 +185,16 @@ def resolve(
         check_format(space_document, "space")
         space = read_space(space_document, base=trainer.transform, settings=trainer.settings, methods=own)
     trainer = _aimed(trainer, space)
+    if isinstance(config.strategy, Pba):
+        check_population(config.strategy, space, trainer, config.epochs)
+        _check_shared(profile)
     space.check(partial(_settle, trainer))
     plan = SearchPlan(
         space=space,
         trainer=trainer,
         baselines=baselines_of(trainer),
         trials=config.trials,
+        strategy=config.strategy,
         seed=config.seed,
         epochs=config.epochs,
         sampler=config.sampler,
@@ -193,6 +208,14 @@ def resolve(
     )
     origins = {"space": space_document.source, "trainer": trainer_source, "cluster": profile_document.source}
     return Launch(_written_out(config, plan, profile), plan, profile, origins)
+
+
+def _check_shared(profile: AbstractProfile) -> None:
+    if isinstance(profile, AddressProfile) and not profile.shared_runs:
+        raise InputError(
+            "the strategy `pba` hands checkpoints from one training to the next, which this cluster's workers cannot "
+            "see; put the run folder on a shared disk and set `cluster.shared_runs` to true"
+        )
 
 
 def _aimed(trainer: AbstractTrainer, space: Space) -> AbstractTrainer:

@@ -30,6 +30,7 @@ from automix_search.schedules import SCHEDULES
 from automix_search.schema_walk import Position, position_of
 from automix_search.signals import extra_passes
 from automix_search.transforms import BATCH_TRANSFORMS, LOAD_TRANSFORMS
+from automix_search.tuning.strategies import STRATEGIES
 from automix_search.validation import dump
 
 SWITCHES = Family("mixing switch", Switch, (Switch,))
@@ -43,6 +44,7 @@ FAMILIES = (
     LEARNED,
     LOSSES,
     SCHEDULES,
+    STRATEGIES,
 )
 
 SIGNS = {Ge: ("ge", ">="), Gt: ("gt", ">"), Le: ("le", "<="), Lt: ("lt", "<")}

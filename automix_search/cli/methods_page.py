@@ -11,8 +11,9 @@ HEAD = """# Methods
 
 Written by `automix-search methods --markdown` from the classes themselves. Every kind may be named in a policy
 and in a search space; `FIELD: default` in a space takes the range in the third column. Passes are those through a
-model that a method adds to the one forward and backward pass of a plain training step. Metrics, the last table, are
-named in a trainer: one as its `objective`, others under `metrics`.
+model that a method adds to the one forward and backward pass of a plain training step. Search strategies are named in
+a launch file, `strategy: pba`. Metrics, the last table, are named in a trainer: one as its `objective`, others under
+`metrics`.
 """
 
 

@@ -73,7 +73,8 @@ def _print_plan(run: RunFolder, launch: Launch, out: Console) -> None:
 
     plan = launch.plan
     executor = executor_of(launch.profile, plan.trainer.resources, None, 0.0)
-    done = sum(record.ended for record in read_records(run.ledger).values())
+    records = read_records(run.ledger).values()
+    done = sum(record.ended for record in records if record.stage != "population")
     with out.status("measuring a few training steps"):
         epoch_s = calibrate(plan, executor.place)
     out.print(plan_view(plan, executor, origins=launch.origins, run=run.path, epoch_s=epoch_s, done=done))

@@ -57,24 +57,26 @@ class Amount:
 
     Attributes:
         baselines: Trained once each in the search.
+        members: Of a population, trained before the trials.
         trials: Points of the space.
         confirming: Trainings of the confirmation.
     """
 
     baselines: int
+    members: int
     trials: int
     confirming: int
 
     @property
     def trainings(self) -> int:
         """All of them."""
-        return self.baselines + self.trials + self.confirming
+        return self.baselines + self.members + self.trials + self.confirming
 
 
 def amount_of(plan: SearchPlan) -> Amount:
     """How many trainings a search is, when none fails."""
     trials, baselines = trials_of(plan), len(plan.baselines)
-    return Amount(baselines, trials, confirming_of(plan, trials, baselines))
+    return Amount(baselines, plan.strategy.members, trials, confirming_of(plan, trials, baselines))
 
 
 def time_told(plan: SearchPlan, epoch_s: float | None, workers: int | None, done: int = 0) -> str:
@@ -104,7 +106,8 @@ def _budget(plan: SearchPlan) -> str:
 def trainings_told(plan: SearchPlan) -> str:
     """How many trainings a search is, in words."""
     amount = amount_of(plan)
+    members = f"{count(amount.members, 'member')} of a population, " if amount.members else ""
     return (
-        f"{count(amount.trainings, 'training')}: {count(amount.baselines, 'baseline')}, "
+        f"{count(amount.trainings, 'training')}: {count(amount.baselines, 'baseline')}, {members}"
         f"{count(amount.trials, 'trial')}, {amount.confirming} to confirm the winner"
     )

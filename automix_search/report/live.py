@@ -86,7 +86,7 @@ def _lines(tally: Tally) -> list[tuple[str, Text]]:
 
 
 def _told(training: Training, tally: Tally) -> str:
-    value = NOTHING if training.epoch == 0 else number(training.value)
+    value = NOTHING if training.epoch == training.begun else number(training.value)
     metric = tally.plan.trainer.objective.metric
     return f"{training.name:<14} epoch {training.epoch}/{training.epochs}  {metric} {value}"
 

@@ -17,6 +17,7 @@ from automix_search.report.tally import trials_of
 from automix_search.report.wording import count
 from automix_search.spaces import Parameter
 from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.strategies import Pba
 
 MOST_PARAMETERS = 16
 """So many parameters are told one by one."""
@@ -115,11 +116,21 @@ def _data(data: Any) -> str:
 
 
 def _trials(plan: SearchPlan) -> str:
+    if isinstance(plan.strategy, Pba):
+        return _population(plan, plan.strategy)
     stopping = kind_of(type(plan.stopping))
     early = "each to its end" if stopping == "none" else f"stopped early by {stopping}"
     most = "up to " if longest(plan) > plan.length else ""
     length = f"{most}{count(longest(plan), 'epoch')}"
     return f"{trials_of(plan)} × {length}, chosen by {plan.sampler} (seed {plan.seed}), {early}"
+
+
+def _population(plan: SearchPlan, strategy: Pba) -> str:
+    parts = f"{strategy.generations(plan.length)} × {count(strategy.interval, 'epoch')}"
+    return (
+        f"a population of {strategy.population}, {parts}, whose policies change in between (seed {plan.seed}); "
+        f"then the schedule of the best from scratch, {count(plan.length, 'epoch')}"
+    )
 
 
 def _confirm(plan: SearchPlan) -> str:

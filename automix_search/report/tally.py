@@ -11,12 +11,13 @@ from automix_search.tuning.driver import Event
 from automix_search.tuning.ledger import ENDINGS, Record
 from automix_search.tuning.samplers import GRID
 from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.strategies import Sampling
 
 
 def trials_of(plan: SearchPlan) -> int:
     """How many points of the space a search tries: fewer than asked for where a grid has no more."""
-    if plan.sampler != GRID:
-        return plan.trials
+    if plan.sampler != GRID or not isinstance(plan.strategy, Sampling):
+        return plan.candidates
     return min(plan.trials, len(plan.space.grid(plan.grid_points)))
 
 
@@ -31,15 +32,22 @@ class Training:
 
     Attributes:
         name: The job's name.
-        epochs: How long it will be.
-        epoch: How many epochs are over.
+        epochs: The epoch after which it ends.
+        epoch: How many epochs are over, those before it among them.
         value: The objective's value after them; NaN before the first.
+        begun: How many epochs were over when it began: those of the training that it goes on from.
     """
 
     name: str
     epochs: int
     epoch: int = 0
     value: float = math.nan
+    begun: int = 0
+
+    @property
+    def done(self) -> float:
+        """Part of it that is over."""
+        return (self.epoch - self.begun) / (self.epochs - self.begun)
 
 
 @dataclass
@@ -77,7 +85,8 @@ class Tally:
     def __post_init__(self) -> None:
         trials = trials_of(self.plan)
         baselines = len(self.plan.baselines)
-        self.total = baselines + trials + confirming_of(self.plan, trials, baselines)
+        segments = self.plan.strategy.segments(self.plan.length)
+        self.total = baselines + segments + trials + confirming_of(self.plan, trials, baselines)
 
     def notice(self, event: Event, records: Mapping[str, Record]) -> None:
         """Take in an event that `records` are already up to date with."""
@@ -103,7 +112,9 @@ class Tally:
 
     def _asked(self, event: Event) -> None:
         name = str(event["job"])
-        self.running[name] = Training(name, event["epochs"])
+        fork, until = event.get("fork"), event.get("until") or event["epochs"]
+        begun = 0 if fork is None else fork["epoch"]
+        self.running[name] = Training(name, until, epoch=begun, begun=begun)
         if event["stage"] == "confirm" and not self.confirming:
             self.confirming = True
             fit = self._fit_to_confirm
@@ -120,7 +131,7 @@ class Tally:
             self.last_failure = f"{record.name}: {record.reason}"
         if record.stage == "confirm":
             self._confirmed += 1
-        elif record.state == "finished":
+        elif record.state == "finished" and record.stage != "population":
             self._fit_to_confirm[record.stage] += 1
             self._compare(record)
 
@@ -135,7 +146,7 @@ class Tally:
     def progress(self) -> float:
         """How many trainings are over, running ones counted by their part that is."""
         running = tuple(self.running.values())
-        return self.ended + sum(training.epoch / training.epochs for training in running)
+        return self.ended + sum(training.done for training in running)
 
     @property
     def elapsed_s(self) -> float:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import Any
 
 from automix_search.documents import Document, Tree
 from automix_search.errors import InputError, unknown_name
@@ -141,6 +142,11 @@ class Space:
                 else unknown_name(f"parameter of {self.name}", name, known)
             )
         return self._candidate(filled)
+
+    def filled(self, answer: Callable[[Hole], Any]) -> dict[str, Tree]:
+        """The tree of a policy with whatever `answer` puts in the place of each hole; choices take its labels."""
+        filled: Tree = fill(self._holed, answer, self.document).tree
+        return {key: value for key, value in filled.items() if key != "trainer"}
 
     def _candidate(self, filled: Document) -> Candidate:
         tree = dict(filled.tree)

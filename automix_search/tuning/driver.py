@@ -6,10 +6,10 @@ import math
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
-from automix_search.compute.jobs import Failure, Job, Stage
+from automix_search.compute.jobs import Failure, Fork, Job, Stage
 from automix_search.errors import InputError, SearchError
 from automix_search.policy import Policy
 from automix_search.training.base import AbstractTrainer, Objective
@@ -91,13 +91,23 @@ class Driver:
         if job is not None:
             self._running[job.name] = _Running(job, time.time())
             self._write("asked", **asked(job))
+            if job.fork is not None:
+                self._forked(job, job.fork)
         return job
+
+    def _forked(self, job: Job, fork: Fork) -> None:
+        """Write down from where a job goes on, and what is new in its policy."""
+        self._write("forked", job=job.name, source=fork.source, epoch=fork.epoch)
+        before = self._ledger.records[fork.source].asked["params"]
+        changed = {name: value for name, value in job.params.items() if before.get(name, job) != value}
+        if changed or set(before) - set(job.params):
+            self._write("mutated", job=job.name, params=changed)
 
     def _propose(self) -> Job | None:
         for stage in self._stages:
             if stage.waits and any(running.job.stage != stage.name for running in self._running.values()):
                 return None
-            if self._late and stage.name == "search":
+            if self._late and stage.limited:
                 continue
             job = stage.propose()
             if job is not None:
@@ -119,7 +129,7 @@ class Driver:
         running, job = self._running[name], self._running[name].job
         numbers = {metric: _number(metric, value) for metric, value in metrics.items()}
         running.epoch = int(numbers.get("epoch", running.epoch + 1))
-        running.last = running.epoch >= job.epochs
+        running.last = running.epoch >= job.last_epoch
         running.value = self._value(numbers, self._objective.metric)
         finite = {metric: value for metric, value in numbers.items() if math.isfinite(value)}
         self._write("reported", job=name, epoch=running.epoch, metrics={**finite, "epoch": running.epoch})
@@ -133,7 +143,7 @@ class Driver:
             self._end(running, "finished", value=running.value)
         elif stops:
             self._end(running, "pruned", value=running.value, reason="stopped early")
-        elif self._late and job.stage == "search":
+        elif self._late and self._stage_of(job).limited:
             self._end(running, "pruned", value=running.value, reason="time budget")
         return name not in self._running
 
@@ -155,8 +165,8 @@ class Driver:
         running = self._running.get(name)
         if running is None:
             return
-        if failure is None and (running.epoch == 0 or running.job.test):
-            what = "nothing" if running.epoch == 0 else f"{running.epoch} of {running.job.epochs} epochs"
+        if failure is None and (running.epoch == 0 or running.job.test or running.job.until is not None):
+            what = "nothing" if running.epoch == 0 else f"{running.epoch} of {running.job.last_epoch} epochs"
             failure = Failure(f"the trainer reported {what}")
         if failure is None:
             self._end(running, "finished", value=running.value)
@@ -230,6 +240,8 @@ def asked(job: Job) -> dict[str, Any]:
         "epochs": job.epochs,
         "test": job.test,
         "attempt": job.attempt,
+        "fork": None if job.fork is None else asdict(job.fork),
+        "until": job.until,
     }
 
 
@@ -250,4 +262,6 @@ def job_of(record: Record, trainer: AbstractTrainer, methods: Sequence[type]) ->
         test=data["test"],
         params=data["params"],
         attempt=data["attempt"],
+        fork=Fork(**data["fork"]) if data.get("fork") else None,
+        until=data.get("until"),
     )

@@ -67,7 +67,7 @@ def leaderboard(records: Mapping[str, Record], objective: Objective) -> list[Row
     for record in records.values():
         if record.stage == "confirm" and record.state == "finished":
             again[record.candidate].append(record)
-    searched = [record for record in records.values() if record.stage != "confirm"]
+    searched = [record for record in records.values() if record.stage in ("baseline", "search")]
     rows = [_row(record, again[record.candidate], objective) for record in searched]
     sign = -1.0 if objective.direction == "max" else 1.0
 

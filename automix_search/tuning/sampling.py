@@ -64,6 +64,7 @@ class SamplingStage(AbstractStage):
     """
 
     name = "search"
+    limited = True
 
     def __init__(
         self,

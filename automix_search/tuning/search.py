@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -22,10 +23,12 @@ from automix_search.training.base import AbstractTrainer, Objective
 from automix_search.tuning.driver import Driver, Event, Observer, job_of
 from automix_search.tuning.leaderboard import Row, as_csv, leaderboard
 from automix_search.tuning.ledger import ENDINGS, Ledger, Record, elapsed_s, named
+from automix_search.tuning.population.stages import PopulationStage, ScheduleStage
 from automix_search.tuning.run_folder import RunFolder
 from automix_search.tuning.sampling import SamplingStage, open_study
-from automix_search.tuning.stages import BaselineStage, ConfirmStage
+from automix_search.tuning.stages import AbstractStage, BaselineStage, ConfirmStage
 from automix_search.tuning.stopping import AbstractStopping, NoStopping
+from automix_search.tuning.strategies import AbstractStrategy, Pba, Sampling
 from automix_search.tuning.winner import exported, versions
 
 
@@ -40,6 +43,7 @@ class SearchPlan:
         trials: How many points of the space to try.
         seed: Of the sampler and of all trainings of the search.
         epochs: Length of every training; None leaves it to the trainer.
+        strategy: How the search comes by its candidates.
         sampler: Name or import path of an Optuna sampler.
         grid_points: Values tried of each range, with the sampler `grid`.
         stopping: When trainings are given up early.
@@ -56,6 +60,7 @@ class SearchPlan:
     trials: int
     seed: int = 0
     epochs: int | None = None
+    strategy: AbstractStrategy = field(default_factory=Sampling)
     sampler: str = "tpe"
     grid_points: int = 3
     stopping: AbstractStopping = field(default_factory=NoStopping)
@@ -69,6 +74,11 @@ class SearchPlan:
     def fresh_seeds(self) -> list[int]:
         """Training seeds of the confirmation, drawn from the search's seed and far from it."""
         return random.Random(self.seed).sample(range(100_000, 1_000_000), self.confirm_seeds)
+
+    @property
+    def candidates(self) -> int:
+        """How many trials the search may come to."""
+        return self.strategy.candidates(self.trials)
 
     @property
     def length(self) -> int:
@@ -116,8 +126,9 @@ def conduct(
 
 def _driver(run: RunFolder, plan: SearchPlan, ledger: Ledger, observers: Sequence[Observer]) -> Driver:
     study = open_study(run.study, plan.trainer.objective.direction)
-    spent = spent_s(ledger.events, plan.trials)
-    ledger.append("opened", trials=plan.trials, objective=plan.trainer.objective.metric)
+    trials = plan.candidates
+    spent = spent_s(ledger.events, trials)
+    ledger.append("opened", trials=trials, objective=plan.trainer.objective.metric)
     return Driver(
         _stages(plan, ledger, study),
         ledger,
@@ -154,12 +165,26 @@ def write_environment(run: RunFolder, objective: Objective, about: Mapping[str, 
     write_atomically(run.environment, json.dumps(tree, indent=2) + "\n")
 
 
-def _stages(
-    plan: SearchPlan, ledger: Ledger, study: optuna.Study
-) -> tuple[BaselineStage, SamplingStage, ConfirmStage]:
+def _stages(plan: SearchPlan, ledger: Ledger, study: optuna.Study) -> list[AbstractStage]:
     def best() -> list[Job]:
         return finalists(ledger.records, plan.trainer.objective, plan.finalists, plan.trainer, plan.methods)
 
+    confirm = ConfirmStage(best, plan.fresh_seeds if plan.finalists else [])
+    return [BaselineStage(plan.baselines, plan.seed, plan.length), *_searching(plan, study), confirm]
+
+
+def _searching(plan: SearchPlan, study: optuna.Study) -> list[AbstractStage]:
+    """The stages of the plan's strategy."""
+    if isinstance(plan.strategy, Pba):
+        population = PopulationStage(
+            plan.space,
+            plan.strategy,
+            seed=plan.seed,
+            trainer=plan.trainer,
+            epochs=plan.epochs,
+            methods=plan.methods,
+        )
+        return [population, ScheduleStage(population)]
     sampling = SamplingStage(
         plan.space,
         study,
@@ -171,8 +196,7 @@ def _stages(
         stopping=plan.stopping,
         grid_points=plan.grid_points,
     )
-    confirm = ConfirmStage(best, plan.fresh_seeds if plan.finalists else [])
-    return BaselineStage(plan.baselines, plan.seed, plan.length), sampling, confirm
+    return [sampling]
 
 
 def spent_s(events: Sequence[Event], trials: int) -> float:
@@ -227,7 +251,7 @@ class BestPolicy:
         self._written_s = 0.0
 
     def noticed(self, event: Event, records: Mapping[str, Record]) -> None:
-        if event["event"] != "finished":
+        if event["event"] != "finished" or records[event["job"]].stage == "population":
             return
         rows = leaderboard(records, self._plan.trainer.objective)
         leader = (rows[0].name, rows[0].search, rows[0].test)
@@ -263,12 +287,37 @@ class BestPolicy:
 
 
 class SpentCheckpoints:
-    """Deletes the checkpoint of a training that is over."""
+    """Deletes the checkpoint of a training that is over, once no other one goes on from it."""
 
     def __init__(self, run: RunFolder) -> None:
         self._run = run
+        self._kept: dict[str, int] | None = None
 
     def noticed(self, event: Event, records: Mapping[str, Record]) -> None:
+        if self._kept is None:
+            ended = {name: record.asked.get("until") for name, record in records.items() if record.ended}
+            self._kept = {name: until for name, until in ended.items() if until is not None}
         if event["event"] in ENDINGS:
-            for file in self._run.trials.glob(f"{event['job']}-*.pt"):
-                file.unlink(missing_ok=True)
+            until = records[event["job"]].asked["until"]
+            if until is None:
+                self._delete(event["job"])
+            else:
+                self._kept[event["job"]] = until
+        elif self._kept and event["event"] in ("asked", "forked"):
+            self._delete_before(_needed_from(event), self._kept)
+
+    def _delete_before(self, epoch: float, kept: dict[str, int]) -> None:
+        for name in [name for name, until in kept.items() if until < epoch]:
+            self._delete(name)
+            del kept[name]
+
+    def _delete(self, name: str) -> None:
+        for file in self._run.trials.glob(f"{name}-*.pt"):
+            file.unlink(missing_ok=True)
+
+
+def _needed_from(event: Event) -> float:
+    """The epoch before which no checkpoint is gone on from any more, now that a training was asked for."""
+    if event["event"] == "forked":
+        return float(event["epoch"])
+    return math.inf if event["stage"] in ("search", "confirm") else 0.0

@@ -20,6 +20,8 @@ class AbstractStage(ABC):
     """The stage that its jobs name."""
     waits: bool = False
     """Whether the stage starts only when everything before it is over."""
+    limited: bool = False
+    """Whether the time budget ends it."""
 
     @abstractmethod
     def propose(self) -> Job | None:
