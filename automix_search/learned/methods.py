@@ -9,6 +9,7 @@ from automix_search.learned.adamixup import AdaMixUp
 from automix_search.learned.adversarial import AdversarialAutoAugment
 from automix_search.learned.automix import AdAutoMix, AutoMix, SAMix
 from automix_search.learned.base import AbstractLearned
+from automix_search.learned.coreset import DataEfficient
 from automix_search.learned.ct_augment import CTAugment
 from automix_search.learned.deep_auto_augment import DeepAutoAugment
 from automix_search.learned.fast_auto_augment import FastAutoAugment
@@ -34,6 +35,7 @@ LEARNED = Family(
         AdversarialAutoAugment,
         InvarianceConstrained,
         DeepAutoAugment,
+        DataEfficient,
     ),
 )
 
