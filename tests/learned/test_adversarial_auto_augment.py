@@ -11,9 +11,9 @@ from torch.nn import functional
 from automix_search.errors import InputError
 from automix_search.images import ImageSpec
 from automix_search.learned.adversarial import AdversarialAutoAugment, method
-from automix_search.learned.adversarial.controller import Controller, advantages, reinforced
+from automix_search.learned.adversarial.controller import Controller, advantages, reinforced, without_refused
 from automix_search.learned.adversarial.method import AdversarialLearner, moment_of
-from automix_search.learned.adversarial.tally import Tally
+from automix_search.learned.adversarial.tally import Tally, of_each_image
 from automix_search.learned.base import seeded_weights
 from automix_search.losses import BinaryCrossEntropy, SoftCrossEntropy
 from automix_search.losses.regmixup import RegMixup
@@ -213,6 +213,35 @@ def test_the_sequence_of_policies_is_replayed():
     assert not torch.equal(played[0], played[3])
     for progress, epoch in [(0.0, 0), (0.1, 0), (0.249, 0), (0.25, 1), (0.6, 2), (0.75, 3), (1.0, 3)]:
         assert torch.equal(learner._table(moment_of(progress)), played[epoch])
+
+
+def test_what_was_refused_is_not_replayed():
+    learner = trained(Policy(learned=AdversarialAutoAugment(policies=3)), 1)
+    learner.tally.sums.copy_(torch.tensor([[9.0, 1, 1], [1, 9, 9], [10, 10, 10]]))
+    before = learner._table(0).view(3, 5, 2, 3).clone()
+    learner.begin_epoch(0.5, None)
+    after = learner._table(0).view(3, 5, 2, 3)
+    assert torch.equal(after, before[[1, 1, 2]])
+    assert without_refused(torch.tensor([False, False])).tolist() == [0, 1]
+
+
+def test_a_mix_that_makes_more_of_the_images_is_refused():
+    assert of_each_image([torch.zeros(4, 2)], 4).shape == (4, 2)
+    with pytest.raises(InputError, match="makes 6 items of 4 images"):
+        of_each_image([torch.zeros(6, 2)], 4)
+
+
+def test_what_it_does_on_average_comes_from_the_whole_training():
+    learner = trained(Policy(learned=AdversarialAutoAugment(policies=2)), 1)
+    for epoch in range(2):
+        learner.begin_epoch(epoch / 2, None)
+    (transform,) = learner.marginal()["transform"]["batch"]
+    rows = [[step["op"] for step in chain] for chain in transform["sub_policies"]]
+    names = learner.spec.operations
+    played = [[names[int(place)] for place in row] for row in learner._table(99)[:, :, 0].tolist()]
+    assert len(rows) == 60
+    assert any(row in played for row in rows[30:])
+    assert any(row not in played for row in rows[:30])
 
 
 def test_the_controller_learns_from_the_policies_of_the_epoch_before():

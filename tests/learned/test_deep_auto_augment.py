@@ -30,6 +30,10 @@ class TestDeepAutoAugment(LearnedContract):
     learned = DeepAutoAugment(labels=2)
 
 
+class TestASearchUnderWay(LearnedContract):
+    learned = DeepAutoAugment(search_at=0.0, labels=2, bins=2, operations=("rotate", "solarize", "color"))
+
+
 class TestLayersThatAreFound(LearnedContract):
     learned = DeepAutoAugment(**SHORT, bins=2, identity=0.0, operations=("rotate", "invert", "color"))
 

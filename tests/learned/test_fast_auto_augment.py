@@ -28,6 +28,10 @@ class TestFastAutoAugment(LearnedContract):
     learned = FastAutoAugment()
 
 
+class TestASearchUnderWay(LearnedContract):
+    learned = FastAutoAugment(search_at=0.0, passes=2)
+
+
 class TestASearchThatEnds(LearnedContract):
     learned = FastAutoAugment(**SHORT)
 
@@ -40,7 +44,7 @@ class TestASearchThatEnds(LearnedContract):
 
 class TestTheAuthorsScore(TestASearchThatEnds):
     learned = FastAutoAugment(
-        **{**SHORT, "candidates": 2, "keep": 1, "candidates_per_step": 2}, score="once_correct_then_loss"
+        **{**SHORT, "candidates": 2, "keep": 1, "candidates_per_step": 2}, score="max_correct_then_recheck"
     )
 
 
@@ -135,7 +139,7 @@ def searched(**fields) -> FastAutoAugmentLearner:
     return augmenter.learner
 
 
-@pytest.mark.parametrize("score", ["mean_loss", "once_correct_then_loss"])
+@pytest.mark.parametrize("score", ["mean_loss", "max_correct_then_recheck"])
 def test_what_destroys_the_class_is_not_kept(score):
     learner = searched(candidates=40, keep=4, score=score)
     record = learner.record()

@@ -77,6 +77,12 @@ def advantages(losses: PerPolicy, accepted: Bool[Tensor, "M"], clip: float) -> P
     return torch.where(accepted, (centred / (deviation + 1e-5)).clamp(-clip, clip), refused)
 
 
+def without_refused(accepted: Bool[Tensor, "M"]) -> Int64[Tensor, "M"]:
+    """Each policy's place, or in place of one that was refused the first that was not; if there is none, all stay."""
+    places = torch.arange(len(accepted), device=accepted.device)
+    return torch.where(accepted | ~accepted.any(), places, accepted.int().argmax())
+
+
 def reinforced(
     log_chance: PerPolicy, entropy: PerPolicy, advantage: PerPolicy, entropy_weight: float
 ) -> Float[Tensor, ""]:

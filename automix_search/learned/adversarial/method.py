@@ -14,7 +14,7 @@ from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import Tensor
 
-from automix_search.learned.adversarial.controller import Controller, advantages, reinforced
+from automix_search.learned.adversarial.controller import Controller, advantages, reinforced, without_refused
 from automix_search.learned.adversarial.tally import Tally, of_each_image, watched
 from automix_search.learned.base import AbstractLearned, AbstractTransformLearner, Record, by_name
 from automix_search.learned.context import EpochContext, LearnedStep, Pixels, Setting
@@ -25,7 +25,7 @@ from automix_search.transforms.operations import FOURTEEN, HOST, Names
 MOMENTS = 100
 """Parts of the training for each of which the policies are remembered."""
 
-MOMENTS_OF_MARGINAL = 5
+ROWS_OF_MARGINAL = 60
 
 
 class AdversarialAutoAugment(AbstractLearned):
@@ -39,8 +39,8 @@ class AdversarialAutoAugment(AbstractLearned):
     magnitudes end at `strongest`, the reward is clipped, and a policy under which the model does not do better than
     guessing by `margin` counts as the worst of all. The authors have none of these guards.
 
-    Frozen it replays the policies of the training that it learned in, at the same progress; they suit a model of that
-    age, and not one at the end of its training.
+    Frozen it replays the policies of the training that it learned in, at the same progress, without those that were
+    refused; they suit a model of that age, and not one at the end of its training.
 
     Reference: Zhang et al., Adversarial AutoAugment, ICLR 2020, https://arxiv.org/abs/1912.11188.
     """
@@ -138,10 +138,10 @@ class AdversarialLearner(AbstractTransformLearner):
         }
 
     def marginal(self) -> Mapping[str, Any]:
-        """The policies of five moments, evenly spread over the training."""
-        moments = torch.linspace(0, MOMENTS - 1, MOMENTS_OF_MARGINAL).int().tolist()
-        table = torch.cat([self._table(moment) for moment in moments])
-        return {"transform": {"batch": [as_transform(table, self.spec.operations)]}}
+        """Sub-policies taken evenly out of those of all moments."""
+        table = torch.cat([self._table(moment) for moment in range(MOMENTS)])
+        some = table[torch.linspace(0, len(table) - 1, ROWS_OF_MARGINAL).long()]
+        return {"transform": {"batch": [as_transform(some, self.spec.operations)]}}
 
     def load_state_dict(self, *args: Any, **options: Any) -> Any:
         self._forget_what_was_read()
@@ -171,8 +171,9 @@ class AdversarialLearner(AbstractTransformLearner):
         return torch.stack((operation, torch.ones_like(operation), strength), 2)
 
     def _learn(self) -> None:
-        """One step of the controller towards what was hard in the last epoch."""
-        decisions = self.sequence[int(self.counters["moment"])].flatten(1).long()
+        """One step of the controller towards what was hard in the last epoch; what was refused is not replayed."""
+        moment = int(self.counters["moment"])
+        decisions = self.sequence[moment].flatten(1).long()
         guessing = 1 / self.setting.num_classes
         accepted = (self.tally.accuracy > guessing + self.spec.margin) & (self.tally.used > 0)
         advantage = advantages(self.tally.loss, accepted, self.spec.clip)
@@ -181,6 +182,7 @@ class AdversarialLearner(AbstractTransformLearner):
         optimizer.zero_grad()
         reinforced(log_chance, entropy, advantage, self.spec.entropy).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        self.sequence[moment:] = self.sequence[moment:][:, without_refused(accepted)]
 
     def _forget_what_was_read(self) -> None:
         """The policies have changed: read them anew."""

@@ -74,9 +74,11 @@ class Tally(nn.Module):
 
 @contextmanager
 def watched(model: nn.Module) -> Iterator[list[Tensor]]:
-    """What a model gives in this context, call by call, without a graph."""
+    """What a model gives in this context where it is trained by it, call by call."""
     seen: list[Tensor] = []
-    hook = model.register_forward_hook(lambda _, __, output: seen.append(output.detach()))
+    hook = model.register_forward_hook(
+        lambda _, __, output: seen.append(output) if output.requires_grad else None
+    )
     try:
         yield seen
     finally:
@@ -84,12 +86,12 @@ def watched(model: nn.Module) -> Iterator[list[Tensor]]:
 
 
 def of_each_image(seen: list[Tensor], images: int) -> Float[Tensor, "B K"]:
-    """The logits of the last call.
+    """The logits of the last call, without a graph.
 
     Raises:
         InputError: There is not one row for each image.
     """
-    logits = seen[-1]
+    logits = seen[-1].detach()
     if len(logits) != images:
         raise InputError(
             f"`adversarial_auto_augment` needs the loss of each image, but the mix makes {len(logits)} items of "

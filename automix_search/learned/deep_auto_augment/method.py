@@ -31,7 +31,8 @@ class DeepAutoAugment(AbstractLearned):
     A layer is a distribution over operations at magnitudes, at first almost surely no change. A search step takes an
     image, and held-out images of its class; it turns the layer towards operations under which the gradient of the
     image points where theirs does. One derivative forward along one direction gives that for all operations at once.
-    When a layer's steps are done it is used from the next epoch on, and later layers are searched behind it.
+    When a layer's steps are done it is used from the next epoch on, and later layers are searched behind it; so each
+    layer takes at least one epoch.
 
     Only the cosine counts and not the length of gradients: a little of an operation with a large gradient is enough, so
     that the chances of operations are not to be read as their worth.

@@ -36,10 +36,12 @@ class FastAutoAugment(AbstractLearned):
     round, begun with a later epoch, looks near to the best of the first. The best policies are merged and used from
     the epoch after the last score on. Held-out images come out of the training split and are never trained on.
 
+    A round takes at least one epoch, so that a training needs some epochs after `search_at` to find anything.
+
     The authors train models for five splits first, search with Bayesian optimisation (here random search and changes
     of the best take its place), and train anew with what was found. They count an image as recognised if one of five
     passes is right; this prefers operations that do harm now and then to none at all, so that the mean loss is the
-    default here. It prefers gentle policies; `once_correct_then_loss` ranks as the authors do, and lets the mean loss
+    default here. It prefers gentle policies; `max_correct_then_recheck` ranks as the authors do, and lets the mean loss
     on fresh images decide among the best. Magnitudes begin at no change; in the authors' code the middle is no change
     and both ends are strong. What is found comes after the policy's own transforms, theirs before crop and flip.
 
@@ -63,7 +65,7 @@ class FastAutoAugment(AbstractLearned):
         1, ge=1, description="Policies that are scored after a training step."
     )
     passes: Annotated[int, Range(1, 8)] = Field(5, ge=1, description="Augmented passes for each score.")
-    score: Literal["mean_loss", "once_correct_then_loss"] = Field(
+    score: Literal["mean_loss", "max_correct_then_recheck"] = Field(
         "mean_loss", description="What makes a policy good; see above."
     )
     sub_policies: Annotated[int, Range(2, 10)] = Field(5, ge=1, description="Sub-policies of each policy.")
@@ -88,7 +90,7 @@ class FastAutoAugment(AbstractLearned):
     @property
     def looks_twice(self) -> bool:
         """Whether the last round scores the best policies of all others once more."""
-        return self.score == "once_correct_then_loss"
+        return self.score == "max_correct_then_recheck"
 
     def extra_passes(self) -> tuple[int, int]:
         """Mean over a training of a few thousand steps."""
