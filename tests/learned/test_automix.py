@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from mask_lessons import CLASSES, SHAPE, QuadrantToy, batch, begun, step_of
+from mask_lessons import CLASSES, SHAPE, QuadrantToy, augmenter_of, batch, begun, step_of
 from torch import Generator, nn
 
 from automix_search.errors import InputError
@@ -264,6 +264,16 @@ def test_tokens_of_a_transformer_are_places():
     images, labels = batch()
     assert learner.teacher.maps(images).shape == (6, 64, 6, 8)
     learner.learning_loss(step_of(model, images, labels)).backward()
+
+
+@pytest.mark.parametrize(
+    ("size", "layer", "grid"), [((32, 48), "1", (16, 24)), ((16, 24), "1", (8, 12)), ((6, 8), "0", (6, 8))]
+)
+def test_a_layer_that_nobody_names_has_places_enough(size, layer, grid):
+    model = build_model(ModelSpec(name="tiny_cnn"), channels=3, size=size, num_classes=CLASSES)
+    learner = augmenter_of(AutoMix(), model, (3, *size), CLASSES).learner
+    assert learner.teacher.layer == layer
+    assert learner.teacher.maps(torch.rand(2, 3, *size)).shape[2:] == grid
 
 
 @pytest.mark.parametrize(

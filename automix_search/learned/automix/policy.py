@@ -17,10 +17,10 @@ class AbstractBlockPolicy(AbstractLearned):
 
     mixes: ClassVar[bool] = True
 
-    layer: Annotated[Layer, Choice((-2, -1))] = Field(
-        -2,
+    layer: Annotated[Layer | None, Choice((None, -3, -2))] = Field(
+        None,
         description="Whose features are looked at: 1, 2, ...: what the first, second, ... stage gives, -1: the last; "
-        "or the name of a module.",
+        "or the name of a module; null: the last stage but one, or the next before it of at least 4 x 4 places.",
     )
     follow_start: Annotated[float, Range(1e-4, 0.1, log=True)] = Field(
         1e-3, ge=0, le=1, description="Part of the way to the model that the teacher goes at an early step."

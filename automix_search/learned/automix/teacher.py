@@ -5,7 +5,7 @@ Axes: B images, C channels, H x W pixels, F features, h x w places, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -22,6 +22,9 @@ from automix_search.mixing.hidden.layout import Layout
 from automix_search.signals import Layer, layer_name
 from automix_search.signals.layers import module_named, plain, stages, uncompiled
 
+FEWEST = 4
+"""Places along the shorter side of a map that a layer is to have that nobody named."""
+
 
 class _ReachedError(Exception):
     """The layer has run; what comes after it is not needed."""
@@ -37,7 +40,8 @@ class Teacher(nn.Module):
     Args:
         trunk: Which network it is, for a policy that was learned before; None copies the model.
         setting: Where the policy learns.
-        layer: The layer whose features are looked at.
+        layer: The layer whose features are looked at; None takes the last stage but one, or the next before it that has
+            at least 4 x 4 places.
         resolution: Side of the images that it looks at, as a part of theirs.
         learns: Whether the policy learns.
 
@@ -46,30 +50,40 @@ class Teacher(nn.Module):
     """
 
     def __init__(
-        self, trunk: Trunk | None, setting: Setting, layer: Layer, resolution: float, learns: bool
+        self, trunk: Trunk | None, setting: Setting, layer: Layer | None, resolution: float, learns: bool
     ) -> None:
         super().__init__()
         self.looker = Looker(trunk, setting)
         self.resolution = resolution
         network = self.looker.network
-        self.layer = layer if isinstance(layer, str) else layer_name(layer, stages(network))
         self._norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
         self._learns = False
-        self.features = self._probed(setting.device)
+        if layer is None:
+            candidates = (stages(network)[:-1] or stages(network))[::-1]
+        else:
+            candidates = (layer if isinstance(layer, str) else layer_name(layer, stages(network)),)
+        self.features = self._probed(candidates, setting.device)
         self._learns = learns
 
-    def _probed(self, device: torch.device) -> int:
-        """Length of the features at each place, F."""
+    def _probed(self, candidates: Sequence[str], device: torch.device) -> int:
+        """Choose the first layer with places enough, or the last; the length of its features, F."""
         images = self.scaled(torch.zeros(2, self.looker.images.channels, *self.looker.images.size).to(device))
-        try:
-            with torch.autocast(device.type, enabled=False):
-                return self.maps(images).shape[1]
-        except (RuntimeError, AssertionError, ValueError) as error:
-            height, width = images.shape[-2:]
-            raise InputError(
-                f"the model cannot look at images of {height} x {width} pixels; `resolution: 1` leaves them at their "
-                f"size ({str(error).splitlines()[0]})"
-            ) from None
+        for self.layer in candidates:
+            try:
+                with torch.autocast(device.type, enabled=False):
+                    maps = self.maps(images)
+            except (RuntimeError, AssertionError, ValueError) as error:
+                height, width = images.shape[-2:]
+                reason = str(error).splitlines()[0]
+                raise InputError(
+                    f"the model cannot look at images of {height} x {width} pixels; `resolution: 1` leaves them at "
+                    f"their size ({reason})"
+                ) from None
+            if min(maps.shape[2:]) >= FEWEST:
+                break
+        if maps[0, 0].numel() == 1:
+            raise self._no_map(tuple(maps.shape))
+        return maps.shape[1]
 
     def prepared(self, pixels: Pixels) -> Float[Tensor, "B C h w"]:
         """Any pixels as it looks at them."""
@@ -126,19 +140,18 @@ class Teacher(nn.Module):
 
     def _as_map(self, caught: list[Tensor], size: tuple[int, int]) -> Float[Tensor, "B F h w"]:
         """What the layer gave for images of `size`, float32, as maps: tokens before the places are left out."""
-        if not caught or not isinstance(caught[0], Tensor) or caught[0].ndim not in (3, 4):
-            raise self._no_map(caught)
-        output = caught[0].float()
+        output = caught[0] if caught else None
+        if not isinstance(output, Tensor) or output.ndim not in (3, 4):
+            raise self._no_map(tuple(output.shape) if isinstance(output, Tensor) else "no tensor")
         layout = Layout.of(output, size)
-        if min(layout.grid) == 1 and min(size) > 1 and (output.ndim == 3 or layout.grid == (1, 1)):
-            raise self._no_map(caught)
         if output.ndim == 4:
-            return output.movedim(layout.axis, 1)
-        places = layout.rows(output)[:, layout.prefix :]
+            return output.float().movedim(layout.axis, 1)
+        if min(layout.grid) == 1 < min(size):
+            raise self._no_map(tuple(output.shape))
+        places = layout.rows(output.float())[:, layout.prefix :]
         return places.mT.reshape(len(output), -1, *layout.grid)
 
-    def _no_map(self, caught: list[Tensor]) -> InputError:
-        found = tuple(caught[0].shape) if caught and isinstance(caught[0], Tensor) else "no tensor"
+    def _no_map(self, found: tuple[int, ...] | str) -> InputError:
         return InputError(
             f"`layer` must be one that gives features at several places, N x F x h x w or tokens N x T x F, but "
             f"`{self.layer}` gives {found}; its stages are {', '.join(stages(self.looker.network))}"
