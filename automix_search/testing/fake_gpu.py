@@ -7,6 +7,7 @@ what is drawn there may be looked at. Whatever on a real GPU would fail, or woul
 from __future__ import annotations
 
 import sys
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -97,6 +98,9 @@ def _states(generator: Generator) -> int:
 class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Runs what is on the host, lets fake tensors find the shapes of the rest, and raises at every fault."""
 
+    strict: ClassVar[bool] = True
+    """Whether the host may not wait, and torch's global generator not be drawn from."""
+
     def __torch_dispatch__(
         self,
         func: torch._ops.OpOverload,
@@ -110,12 +114,16 @@ class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         device = _device(kwargs.get("device"), tensors)
         if func.namespace == "prim":
             return func(*args, **kwargs)
-        _check_draw(func, device, leaves)
+        if self.strict:
+            _check_draw(func, device, leaves)
+        elif (found := _read_back(func, args, kwargs)) is not None:
+            return found
         if device == HOST and not any(isinstance(item, FakeTensor) for item in tensors):
             with unset_fake_temporarily():
                 return func(*args, **kwargs)
-        _check_devices(func, args, kwargs, tensors)
-        _check_waiting(func, args)
+        _check_devices(func, args, kwargs, tensors, self.strict)
+        if self.strict:
+            _check_waiting(func, args)
         args, kwargs = tree_map_only(Generator, lambda _: None, (args, kwargs))
         if func.overloadpacket.__name__ in DRAWS_LIKE:
             return torch.empty_like(args[0])
@@ -150,7 +158,11 @@ def _takes_generator(func: torch._ops.OpOverload) -> bool:
 
 
 def _check_devices(
-    func: torch._ops.OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any], tensors: Sequence[Tensor]
+    func: torch._ops.OpOverload,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    tensors: Sequence[Tensor],
+    strict: bool,
 ) -> None:
     """Place by place a number of the host will do; anything else is to be moved before."""
     name = func.overloadpacket.__name__
@@ -160,13 +172,24 @@ def _check_devices(
         if source.device != HOST and target == HOST:
             raise HostWaits(f"{func} reads {tuple(source.shape)} back from the device")
         waits = not (kwargs.get("non_blocking") or (name == "copy_" and len(args) > 2 and args[2]))
-        if source.device == HOST and waits:
+        if source.device == HOST and waits and strict:
             raise HostWaits(f"{func} brings {tuple(source.shape)} to the device without `non_blocking=True`")
         return
     numbers = torch.Tag.pointwise in func.tags or name in TAKES_NUMBERS
     left = [item for item in tensors if item.device == HOST and not (numbers and item.ndim == 0)]
     if left:
         raise TwoDevices(f"{func} on the device gets {tuple(left[0].shape)} of the host")
+
+
+def _read_back(func: torch._ops.OpOverload, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Ones for what is read from the device, which has no values; None if nothing is."""
+    name, from_device = func.overloadpacket.__name__, isinstance(args[0] if args else None, FakeTensor)
+    if name == "_local_scalar_dense" and from_device:
+        return 1.0 if args[0].is_floating_point() else 1
+    if name == "_to_copy" and from_device and torch.device(kwargs.get("device") or GPU) == HOST:
+        with unset_fake_temporarily():
+            return torch.ones(args[0].shape, dtype=kwargs.get("dtype") or args[0].dtype)
+    return None
 
 
 def _check_waiting(func: torch._ops.OpOverload, args: Sequence[Any]) -> None:
@@ -195,9 +218,18 @@ def fake_gpu() -> Iterator[torch.device]:
         _forget()
         stack.enter_context(patch("automix_search.randomness.Generator", PlacedGenerator))
         stack.enter_context(patch("torch.autograd.grad", gradients))
+        stack.enter_context(patch("torch.autograd.backward", backward))
         stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
         stack.enter_context(Watch())  # type: ignore[no-untyped-call]
         yield GPU
+
+
+@contextmanager
+def at_leisure() -> Iterator[None]:
+    """Between steps the host may wait, and initial weights be drawn; what is read back is ones."""
+    with patch.object(Watch, "strict", False), patch.object(nn.Module, "to", _to), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Accessing the data pointer of FakeTensor")  # copies of modules do
+        yield
 
 
 def _forget() -> None:
@@ -211,15 +243,19 @@ def _forget() -> None:
 
 def on_fake_gpu(model: nn.Module) -> nn.Module:
     """A copy of a model of the host on the fake GPU; to be called within `fake_gpu`."""
-    moved = deepcopy(model)
-    for module in moved.modules():
+    return _to(deepcopy(model), GPU)
+
+
+def _to(model: nn.Module, device: torch.device | str) -> nn.Module:
+    """`Module.to`, which gives up where a real tensor is to become a fake one; what is there already stays."""
+    for module in model.modules():
         for name, item in module._parameters.items():
-            if item is not None:
+            if item is not None and item.device != torch.device(device):
                 module._parameters[name] = nn.Parameter(_moved(item.detach()), item.requires_grad)
         for name, buffer in module._buffers.items():
-            if buffer is not None:
+            if buffer is not None and buffer.device != torch.device(device):
                 module._buffers[name] = _moved(buffer)
-    return moved
+    return model
 
 
 def _moved(item: Tensor) -> Tensor:
@@ -240,13 +276,22 @@ def fake_autocast(enabled: bool = True) -> Iterator[None]:
         torch.clear_autocast_cache()
 
 
-def gradients(output: Tensor, inputs: Tensor | Sequence[Tensor]) -> tuple[Tensor | None, ...]:
-    """`torch.autograd.grad` of a scalar, one node after the other: torch's own engine asks for a real GPU."""
-    wanted = [get_gradient_edge(item) for item in ((inputs,) if isinstance(inputs, Tensor) else inputs)]
+def gradients(
+    output: Tensor,
+    inputs: Tensor | Sequence[Tensor],
+    arrived: Tensor | None = None,
+    *,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """`torch.autograd.grad` of one tensor, one node after the other: torch's own engine asks for a real GPU."""
+    sought = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    wanted = [get_gradient_edge(item) for item in sought]
     start = get_gradient_edge(output)
     held: dict[Node, dict[int, Tensor]] = defaultdict(dict)
-    held[start.node][start.output_nr] = torch.ones_like(output)
-    with torch.no_grad():
+    held[start.node][start.output_nr] = torch.ones_like(output) if arrived is None else arrived
+    with torch.set_grad_enabled(create_graph):
         for node in _in_order(start.node):
             if any(node is edge.node for edge in wanted) or not held[node] or not node.next_functions:
                 continue
@@ -257,7 +302,21 @@ def gradients(output: Tensor, inputs: Tensor | Sequence[Tensor]) -> tuple[Tensor
                     gradient = _fitted(gradient, after, number)
                     before = held[after].get(number)
                     held[after][number] = gradient if before is None else before + gradient
-    return tuple(held[edge.node].get(edge.output_nr) for edge in wanted)
+    found = [held[edge.node].get(edge.output_nr) for edge in wanted]
+    if not materialize_grads:
+        return tuple(found)
+    return tuple(
+        torch.zeros_like(item) if one is None else one for item, one in zip(sought, found, strict=True)
+    )
+
+
+def backward(output: Tensor, *_: Any, **__: Any) -> None:
+    """`torch.autograd.backward` of a scalar, in the same way: gradients are added to those of the leaves."""
+    nodes: list[Any] = _in_order(get_gradient_edge(output).node)
+    leaves = [node.variable for node in nodes if hasattr(node, "variable")]
+    for leaf, gradient in zip(leaves, gradients(output, leaves), strict=True):
+        if gradient is not None:
+            leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
 
 
 def _through(node: Node, arrived: Mapping[int, Tensor]) -> tuple[Tensor | None, ...]:

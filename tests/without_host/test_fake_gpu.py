@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Literal
 
 import pytest
@@ -18,6 +19,8 @@ from automix_search.testing.fake_gpu import (
     PlacedGenerator,
     StrayDraw,
     TwoDevices,
+    at_leisure,
+    backward,
     fake_autocast,
     fake_gpu,
     gradients,
@@ -233,3 +236,45 @@ def test_nothing_fake_is_kept() -> None:
     assert window_mean.cache_info().currsize == 1
     with fake_gpu():
         assert window_mean.cache_info().currsize == 0
+
+
+def test_gradients_of_gradients_are_those_of_torch() -> None:
+    x = torch.arange(24.0).view(8, 3).sin().requires_grad_()
+    weights = list(MODEL.parameters())
+
+    def slope(engine: Callable[..., tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        found = engine(MODEL(x).sin().sum(), weights, create_graph=True)
+        return engine(sum(each.square().sum() for each in found), [x, *weights[:1]])
+
+    for found, wanted in zip(slope(gradients), slope(ENGINE), strict=True):
+        torch.testing.assert_close(found, wanted)
+
+
+def test_gradients_along_what_arrived_and_of_what_is_not_used() -> None:
+    x, unused = torch.ones(3, requires_grad=True), torch.ones(2, requires_grad=True)
+    found = gradients(x.square(), [x, unused], torch.arange(3.0), allow_unused=True, materialize_grads=True)
+    assert [each.tolist() for each in found if each is not None] == [[0, 2, 4], [0, 0]]
+
+
+def test_backward_adds_to_the_gradients_of_leaves() -> None:
+    x = torch.arange(3.0).requires_grad_()
+    for _ in range(2):
+        backward(x.square().sum())
+    assert x.grad is not None
+    assert x.grad.tolist() == [0, 4, 8]
+
+
+def test_at_leisure_the_host_may_wait_and_draw_but_two_devices_are_still_seen() -> None:
+    x = torch.zeros(2, 3, device=GPU)
+    with at_leisure():
+        assert x.cpu().tolist() == x.tolist() == [[1, 1, 1], [1, 1, 1]]
+        assert x.sum().item() == 1
+        assert bool(x.isfinite().all())
+        layer = nn.Linear(3, 4).to(GPU)
+        assert layer(x).device == GPU
+        assert deepcopy(layer).to(GPU).weight.device == GPU
+        with pytest.raises(TwoDevices):
+            x + torch.ones(3)
+    for touch in (WAITS["cpu"], WAITS["item"], STRAY["on the host"]):
+        with pytest.raises((HostWaits, StrayDraw)):
+            mix(touch)

@@ -12,6 +12,9 @@ from automix_search.ranges import Choice, declared_range
 LONG = ("puzzlemix", "comixup")
 """Methods of thousands of small operations."""
 
+ALONE = ("frozen",)
+"""Fields that mean nothing without others."""
+
 
 def variants(family: Family, choices: bool = True) -> list[Any]:
     """The members as parameters of a test; where `choices` is False, only as they are."""
@@ -33,5 +36,8 @@ def variants(family: Family, choices: bool = True) -> list[Any]:
 def _options(member: Any) -> list[tuple[str, Any]]:
     declared = ((name, declared_range(field)) for name, field in member.model_fields.items())
     return [
-        (name, value) for name, choice in declared if isinstance(choice, Choice) for value in choice.options
+        (name, value)
+        for name, choice in declared
+        if isinstance(choice, Choice) and name not in ALONE
+        for value in choice.options
     ]
