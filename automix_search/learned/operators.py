@@ -47,8 +47,8 @@ Levels = Float[Tensor, "B"]
 LARGEST_CUT = 0.2
 """Side of the square that cutout covers at level 1, as a part of the shorter side of the image."""
 
-WITH_GRADIENT = frozenset(OPERATORS) - {"autocontrast", "equalize", "identity", "invert", "flip"}
-"""Operators that have a level: all but those without a parameter."""
+WITH_LEVEL = frozenset(OPERATORS) - {"autocontrast", "equalize", "identity", "invert", "flip"}
+"""Operators that do more at a higher level; the others have none."""
 
 _NAMED: dict[str, Warp | Recolour] = {operation.name: operation for operation in OPERATIONS}
 _WARPS: dict[str, Warp] = {warp.name: warp for warp in WARPS}

@@ -11,13 +11,14 @@ from automix_search.errors import InputError
 from automix_search.learned import StepContext
 from automix_search.learned.madaug import AdaAug, MADAug
 from automix_search.learned.madaug import learner as learner_module
-from automix_search.learned.madaug.chosen import apply_chosen, without_replacement
+from automix_search.learned.madaug.chosen import apply_chosen, in_groups, on_all, without_replacement
 from automix_search.learned.madaug.network import PolicyNetwork, mixture
 from automix_search.learned.madaug.static import whole_parts
 from automix_search.learned.operators import OPERATORS, operate
 from automix_search.losses import SoftCrossEntropy
-from automix_search.models import ModelSpec
-from automix_search.policy import Policy
+from automix_search.models import ModelSpec, build_model
+from automix_search.policy import Augmenter, Policy
+from automix_search.policy.augmenter import LearnedPart
 from automix_search.randomness import Randomness
 from automix_search.schedules import Tanh
 from automix_search.testing.learned import BATCH, LearnedContract, Loop, assert_same, learner_of, spec_of
@@ -291,20 +292,45 @@ def test_drawn_without_replacement_as_often_as_the_chances_say():
     assert (second / second.sum()).tolist() == pytest.approx([0, 0.6, 0.4, 0], abs=0.02)
 
 
+@pytest.mark.parametrize("apply", [apply_chosen, in_groups, on_all])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_each_image_gets_the_operator_that_was_chosen_for_it(channels):
+def test_each_image_gets_the_operator_that_was_chosen_for_it(apply, channels):
     draws = Generator().manual_seed(2)
-    count = len(OPERATORS)
+    chosen = torch.arange(len(OPERATORS)).repeat(2)
+    count = len(chosen)
     images = torch.randint(256, (count, channels, 9, 12), generator=draws) / 255
     level, place = torch.rand(count, generator=draws), torch.rand(count, 2, generator=draws)
     sign = torch.where(torch.rand(count, generator=draws) < 0.5, -1.0, 1.0)
     before = images.clone()
-    found = apply_chosen(OPERATORS, images, torch.arange(count), level, sign, place)
-    for position, name in enumerate(OPERATORS):
-        one = slice(position, position + 1)
+    found = apply(OPERATORS, images, chosen, level, sign, place)
+    for position, operator in enumerate(chosen.tolist()):
+        one, name = slice(position, position + 1), OPERATORS[operator]
         wanted = operate(name, images[one], level[one], sign[one], place[one])
         torch.testing.assert_close(found[one], wanted, atol=2e-5, rtol=0, msg=name)
     assert torch.equal(images, before)
+
+
+def test_a_policy_of_another_model_learns_on_and_looks_with_its_own():
+    loop = started(MADAug(update_every=1))
+    loop.train_epoch()
+    contract = LearnedContract()
+    contract.learned = loop.augmenter.learner.spec
+    part = contract.exported(loop)
+    part = LearnedPart(part.spec.model_copy(update={"frozen": False}), part.tensors)
+    other = build_model(ModelSpec(name="small_cnn"), channels=1, size=(16, 13), num_classes=3)
+    augmenter = Augmenter(
+        (), Policy().mix, SoftCrossEntropy(), part, num_classes=3, input=spec_of((1, 16, 13)), model=other
+    )
+    optimizer = torch.optim.AdamW(other.parameters(), lr=0.01)
+    batch = torch.randint(256, (BATCH, 1, 16, 13), dtype=torch.uint8), torch.arange(BATCH) % 3
+    before = copy.deepcopy(augmenter.learner.state_dict())
+    augmenter.loss(other, *batch, 0.5).backward()
+    optimizer.step()
+    augmenter.update(StepContext(other, optimizer, batch, batch, 0.5))
+    changed = {
+        name for name, now in augmenter.learner.state_dict().items() if not torch.equal(now, before[name])
+    }
+    assert changed == {"network.0.weight", "network.0.bias", "mean_chances", "mean_levels"}
 
 
 def test_what_was_learned_on_average_is_seen_and_written_as_lists():

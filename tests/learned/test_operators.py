@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Generator
 
-from automix_search.learned.operators import OPERATORS, WITH_GRADIENT, operate, ste
+from automix_search.learned.operators import OPERATORS, WITH_LEVEL, operate, ste
 from automix_search.transforms.operations import (
     NAMES,
     POSITIONS,
@@ -38,7 +38,7 @@ def test_level_0_changes_nothing_but_for_what_has_no_level(name, channels):
     images = pictures(channels)
     out = operate(name, images, torch.zeros(4), torch.ones(4))
     assert out.shape == images.shape
-    if name in WITH_GRADIENT | {"identity"}:
+    if name in WITH_LEVEL | {"identity"}:
         # posterize to 8 bits of a float is within one grey level
         torch.testing.assert_close(out, images, atol=1 / 255 if name == "posterize" else 2e-5, rtol=0)
 
@@ -72,7 +72,7 @@ def test_shifts_by_whole_pixels_are_the_static_ones():
     torch.testing.assert_close(out[1, ..., :-75], images[1, ..., 75:], atol=2e-4, rtol=0)
 
 
-@pytest.mark.parametrize("name", sorted(WITH_GRADIENT - {"solarize", "posterize"}))
+@pytest.mark.parametrize("name", sorted(WITH_LEVEL - {"solarize", "posterize"}))
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_gradient_to_the_level_is_that_of_finite_differences(name, sign):
     images, signs = smooth(), torch.full((1,), sign)
@@ -97,7 +97,7 @@ def test_thresholds_get_their_gradient_straight_through(name):
     assert level.grad.tolist() == [-3 * 9 * 12] * 4
 
 
-@pytest.mark.parametrize("name", sorted(set(OPERATORS) - WITH_GRADIENT))
+@pytest.mark.parametrize("name", sorted(set(OPERATORS) - WITH_LEVEL))
 def test_without_a_parameter_there_is_no_gradient_to_the_level(name):
     level = torch.full((4,), 0.5, requires_grad=True)
     assert not operate(name, pictures(), level, torch.ones(4)).requires_grad

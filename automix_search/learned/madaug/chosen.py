@@ -1,7 +1,7 @@
 """Operators that are chosen for each image on the device, so that the host never knows which.
 
 All warps together are one warp with a matrix for each image; of the others each is applied to the whole batch and kept
-where it was chosen.
+where it was chosen. Where the images lie on the host itself, each operator gets its own images only.
 
 Axes: B images, C channels, H x W pixels, J operators.
 """
@@ -49,6 +49,26 @@ def apply_chosen(
         sign: 1 or -1, for operators that go both ways.
         place: Centres of the squares of cutout, as parts of height and width.
     """
+    apply = in_groups if pixels.device.type == "cpu" else on_all
+    return apply(names, pixels, chosen, level, sign, place)
+
+
+def in_groups(
+    names: OperatorNames, pixels: Tensor, chosen: Tensor, level: Tensor, sign: Tensor, place: Tensor
+) -> Pixels01:
+    """As `apply_chosen`, one group of images after the other: the host has to know them."""
+    out = pixels.clone()
+    for position, name in enumerate(names):
+        rows = (chosen == position).nonzero()[:, 0]
+        if len(rows) and name != "identity":
+            out[rows] = operate(name, pixels[rows], level[rows], sign[rows], place[rows])
+    return out
+
+
+def on_all(
+    names: OperatorNames, pixels: Tensor, chosen: Tensor, level: Tensor, sign: Tensor, place: Tensor
+) -> Pixels01:
+    """As `apply_chosen`, every operator on all images: the host need not know which."""
     out = _moved(names, pixels, chosen, level * sign)
     for position, name in enumerate(names):
         if name not in MOVING and name != "identity":

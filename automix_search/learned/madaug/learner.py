@@ -22,12 +22,12 @@ from automix_search.learned.madaug.chosen import apply_chosen, without_replaceme
 from automix_search.learned.madaug.fields import AbstractPerImage
 from automix_search.learned.madaug.network import PolicyNetwork
 from automix_search.learned.madaug.static import static_transforms
-from automix_search.learned.operators import WITH_GRADIENT, Pixels01, operate, ste
+from automix_search.learned.operators import WITH_LEVEL, Pixels01, operate, ste
 from automix_search.learned.trunk import Looker
 from automix_search.schedules import AbstractSchedule
 from automix_search.signals import classifier, embed, undisturbed
 from automix_search.transforms.operations import HOST
-from automix_search.transforms.pixels import as_pixels
+from automix_search.transforms.pixels import as_pixels, brightest
 
 WEIGHT_DECAY = 1e-3
 """Of the policy network."""
@@ -109,9 +109,10 @@ class AbstractPerImageLearner(AbstractTransformLearner):
         self.optimizers["policy"].zero_grad(set_to_none=True)
 
     def record(self) -> Record:
+        levels = by_name(self.spec.operations, self.mean_levels)
         return {
             "probability": by_name(self.spec.operations, self.mean_chances),
-            "magnitude": by_name(self.spec.operations, self.mean_levels),
+            "magnitude": {name: level for name, level in levels.items() if name in WITH_LEVEL},
             "share": {"augmented": self.curriculum().factor(self.counters["progress"])},
         }
 
@@ -141,7 +142,7 @@ class AbstractPerImageLearner(AbstractTransformLearner):
             out = self.setting.normalise(
                 operate(name, pixels, level, self._signs(pixels), self._places(pixels))
             )
-        return ste(out, level) if straight and name in WITH_GRADIENT else out
+        return ste(out, level) if straight and name in WITH_LEVEL else out
 
     def some_of_batch(self, context: StepContext, count: int) -> tuple[Pixels01, Tensor]:
         """Pixels of this step, transformed anew, and their soft targets."""
@@ -187,7 +188,7 @@ class AbstractPerImageLearner(AbstractTransformLearner):
             level = (levels.gather(1, which[:, None])[:, 0] + moved).clamp(0, 1)
             signs, places = self._signs(pixels), self._places(pixels)
             values = apply_chosen(self.spec.operations, values, which, level, signs, places)
-        return as_pixels(values * 255 if pixels.dtype == torch.uint8 else values.clone(), pixels)
+        return as_pixels(values * brightest(pixels), pixels)
 
     def _uniform(self, like: Tensor) -> Float[Tensor, "B"]:
         return self.random.uniform(len(like), like).to(like.device, non_blocking=True)

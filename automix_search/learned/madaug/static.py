@@ -23,33 +23,31 @@ def static_transforms(
 
     Args:
         chances: Of each operator; they sum to 1.
-        levels: Of each operator.
+        levels: Of each operator that has one.
         schedule: Of the part of the images that is augmented.
     """
     when = {} if isinstance(schedule, Constant) else {"schedule": dump(schedule)}
     singles = [
-        [
-            {
-                "op": name if name in POSITIONS else "identity",
-                "probability": 1.0,
-                "magnitude": _level(levels[name]),
-            }
-        ]
-        for name, count in whole_parts(chances, PARTS).items()
-        for _ in range(count)
+        [_single(name, levels)] for name, count in whole_parts(chances, PARTS).items() for _ in range(count)
     ]
     round_of_all: list[dict[str, Any]] = [{"kind": "sub_policies", "sub_policies": singles, **when}]
     if "cutout" in chances:
-        size = round(LARGEST_CUT * levels["cutout"], 4)
+        size = _rounded(LARGEST_CUT * levels["cutout"])
         round_of_all.append(
-            {"kind": "cutout", "size": size, "probability": _level(chances["cutout"]), **when}
+            {"kind": "cutout", "size": size, "probability": _rounded(chances["cutout"]), **when}
         )
     if "flip" in chances:
-        round_of_all.append({"kind": "hflip", "probability": _level(chances["flip"]), **when})
+        round_of_all.append({"kind": "hflip", "probability": _rounded(chances["flip"]), **when})
     return round_of_all
 
 
-def _level(number: float) -> float:
+def _single(name: str, levels: Mapping[str, float]) -> dict[str, Any]:
+    """An operator of a list; the identity where it has a transform of its own."""
+    op = name if name in POSITIONS else "identity"
+    return {"op": op, "probability": 1.0, "magnitude": _rounded(levels.get(name, 0))}
+
+
+def _rounded(number: float) -> float:
     return round(min(number, 1.0), 4)
 
 
