@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -17,6 +18,9 @@ from torch import Tensor
 
 TOGETHER = 16
 """Points that are looked at at a time."""
+
+ROUNDING = 1e-6
+"""Part of the greatest gain there can be by which gains differ for no reason."""
 
 CHOSEN = -1.0
 """In place of a bound: below what any point that can still be chosen would gain."""
@@ -36,19 +40,21 @@ class Points:
 
     def distances(self, some: Int64[Tensor, "G T"]) -> Float[Tensor, "G P T"]:
         """Distances of all points to some of them; 0 for those that there are not."""
-        inner, own, others = None, None, None
-        for factor in self.factors:
-            chosen = factor.gather(1, some[:, :, None].expand(-1, -1, factor.shape[2]))
-            products = factor @ chosen.transpose(1, 2)
-            lengths, lengths_of_chosen = factor.square().sum(2), chosen.square().sum(2)
-            inner = products if inner is None else inner * products
-            own = lengths if own is None else own * lengths
-            others = lengths_of_chosen if others is None else others * lengths_of_chosen
-        assert inner is not None
-        assert own is not None
-        assert others is not None
-        squares = own[:, :, None] + others[:, None] - 2 * inner
+        chosen = [
+            factor.gather(1, some[:, :, None].expand(-1, -1, factor.shape[2])) for factor in self.factors
+        ]
+        inner = reduce(torch.mul, map(_products, self.factors, chosen))
+        squares = _squares(self.factors)[:, :, None] + _squares(chosen)[:, None] - 2 * inner
         return squares.clamp(min=0).float().sqrt() * self.valid[:, :, None]
+
+
+def _products(factor: Float[Tensor, "G P d"], chosen: Float[Tensor, "G T d"]) -> Float[Tensor, "G P T"]:
+    return factor @ chosen.transpose(1, 2)
+
+
+def _squares(factors: Sequence[Float[Tensor, "G P d"]]) -> Float[Tensor, "G P"]:
+    """Squared lengths of outer products."""
+    return reduce(torch.mul, [factor.square().sum(2) for factor in factors])
 
 
 def farthest_and_sums(points: Points) -> tuple[Float[Tensor, "G"], Float[Tensor, "G P"]]:
@@ -75,6 +81,7 @@ def facility_location(points: Points, budgets: Int64[Tensor, "G"]) -> Bool[Tenso
     farthest, sums = farthest_and_sums(points)
     bounds = (farthest * points.valid.sum(1))[:, None] - sums
     bounds = torch.where(points.valid, bounds, CHOSEN)
+    rounding = ROUNDING * farthest * points.valid.sum(1)
     cover = torch.zeros_like(bounds).masked_fill(~points.valid, torch.inf)
     left, looks = budgets.clone(), min(TOGETHER, bounds.shape[1])
     while left.any():
@@ -85,7 +92,7 @@ def facility_location(points: Points, budgets: Int64[Tensor, "G"]) -> Bool[Tenso
         gains = (similar - cover[:, :, None]).clamp(min=0).sum(1)
         gains = torch.where(open_, gains, CHOSEN)
         most, place = gains.max(1, keepdim=True)
-        sure = (left[:, None] > 0) & (most >= others)
+        sure = (left[:, None] > 0) & (most >= others - rounding[:, None])
         nearest = similar.gather(2, place[:, None].expand(-1, similar.shape[1], -1))[:, :, 0]
         cover = torch.where(sure, torch.maximum(cover, nearest), cover)
         bounds.scatter_(1, some, gains.scatter(1, place, torch.where(sure, CHOSEN, most)))

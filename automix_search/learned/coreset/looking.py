@@ -31,8 +31,15 @@ def passed(setting: Setting, epoch: EpochContext, proxy: Proxy) -> Proxies:
         images = setting.normalise(inputs)
         with torch.no_grad(), undisturbed(epoch.model, images):
             logits, features = embed(epoch.model, images) if proxy != "error" else (epoch.model(images), None)
-        parts.append(proxies_of(setting, setting.encode(labels), index, logits, features, proxy))
+        found = proxies_of(setting, setting.encode(labels), index, logits, features, proxy)
+        parts.append(Proxies.joined([found]))
     return Proxies.joined(parts)
+
+
+def counted(setting: Setting, epoch: EpochContext) -> Proxies:
+    """The samples of the training split with their classes alone, without a look at any."""
+    seen = [(index, setting.encode(labels).argmax(1)) for _, labels, index in epoch.batches()]
+    return Proxies.joined([Proxies(index, classes, torch.zeros(len(index)), ()) for index, classes in seen])
 
 
 @torch.no_grad()
@@ -86,7 +93,7 @@ def watched(model: nn.Module, proxy: Proxy) -> Iterator[Watched]:
         seen.logits = logits.detach()
 
     def keep_features(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        seen.features = inputs[0].detach()
+        seen.features = inputs[0].detach().flatten(1)
 
     with ExitStack() as hooks:
         hooks.callback(model.register_forward_hook(keep_logits).remove)

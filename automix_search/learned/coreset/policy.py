@@ -18,7 +18,7 @@ from torch import Tensor
 from automix_search.errors import InputError
 from automix_search.learned.base import AbstractLearned, AbstractTransformLearner, Record
 from automix_search.learned.context import EpochContext, LearnedStep, Pixels, Setting, StepContext
-from automix_search.learned.coreset.looking import Proxy, passed, watched
+from automix_search.learned.coreset.looking import Proxy, counted, passed, watched
 from automix_search.learned.coreset.membership import members_first, places_for, weights_of
 from automix_search.learned.coreset.selection import Choose, Coreset, Proxies, any_part, select
 from automix_search.learned.per_sample import each_loss
@@ -87,7 +87,7 @@ class DataEfficient(AbstractLearned):
         return self
 
     def extra_passes(self) -> tuple[int, int]:
-        looked = 1 / self.every if self.proxy_from == "pass" else 0.0
+        looked = 1 / self.every if self.proxy_from == "pass" and self.choose != "random" else 0.0
         more = self.share if self.train_on == "full" else max(2 * self.share - 1, 0.0)
         return math.ceil(more + looked), math.ceil(more)
 
@@ -142,7 +142,11 @@ class DataEfficientLearner(AbstractTransformLearner):
         elif due:
             if epoch is None:
                 raise _no_epoch()
-            self._select(passed(self.setting, epoch, self.spec.proxy))
+            self._select(
+                counted(self.setting, epoch)
+                if self.spec.choose == "random"
+                else passed(self.setting, epoch, self.spec.proxy)
+            )
 
     def record(self) -> Record:
         if self.coreset is None:
@@ -182,7 +186,7 @@ class DataEfficientLearner(AbstractTransformLearner):
             raise InputError(
                 "`data_efficient` tells samples apart: give their ids, `augmenter.loss(model, x, y, progress, index)`"
             )
-        return step.index.to(step.pixels.device, non_blocking=True)
+        return step.index.to(step.pixels.device, torch.int64, non_blocking=True)
 
     def _weights(self, coreset: Coreset | None, index: Int64[Tensor, "B"]) -> Float[Tensor, "B"]:
         """What each image counts for; all are alike before any were chosen."""

@@ -43,7 +43,7 @@ class Proxies:
     @classmethod
     def joined(cls, parts: Sequence[Proxies]) -> Proxies:
         """Those of several batches; of a sample that comes twice, the last."""
-        index = torch.cat([part.index for part in parts]).to(HOST)
+        index = torch.cat([part.index for part in parts]).to(HOST, torch.int64)
         ordered, order = index.flip(0).sort(stable=True)
         first = torch.ones_like(ordered, dtype=torch.bool)
         first[1:] = ordered[1:] != ordered[:-1]
@@ -131,13 +131,14 @@ def any_part(index: Int64[Tensor, "n"], share: float, random: Randomness) -> Cor
 
 
 def _split(part: Part, most: int) -> Iterator[Part]:
-    """Parts of nearly one size, none above `most`, with their shares of the budget."""
-    pieces = math.ceil(len(part.rows) / most)
-    done = 0
-    for number, rows in enumerate(part.rows.tensor_split(pieces), start=1):
-        until = round(part.budget * number / pieces)
-        yield Part(rows, min(until - done, len(rows)))
-        done = until
+    """Parts of nearly one size, with their shares of the budget; not above `most`, unless the budget is too small."""
+    pieces = min(math.ceil(len(part.rows) / most), part.budget)
+    seen, given = 0, 0
+    for rows in part.rows.tensor_split(pieces):
+        seen += len(rows)
+        until = part.budget * seen // len(part.rows)
+        yield Part(rows, until - given)
+        given = until
 
 
 def _groups(parts: Sequence[Part]) -> Iterator[list[Part]]:
