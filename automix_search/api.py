@@ -23,6 +23,7 @@ from automix_search.tuning.leaderboard import Row, leaderboard
 from automix_search.tuning.ledger import read_records
 from automix_search.tuning.run_folder import RunFolder, create_run, find_run
 from automix_search.tuning.search import check_same_data, conduct, describe_trainer
+from automix_search.tuning.strategies import Sampling
 from automix_search.tuning.winner import exported
 from automix_search.validation import check_format, dump, validate
 
@@ -186,6 +187,8 @@ def relaunch(run: RunFolder, more_trials: int = 0) -> Launch:
         InputError: Its launch file is damaged, or what it names is no longer there.
     """
     config = read_launch(read_yaml(run.launch))
+    if more_trials and not isinstance(config.strategy, Sampling):
+        raise InputError("a search by `pba` comes to one trial; launch another one, with another `seed`")
     return resolve(config.model_copy(update={"trials": config.trials + more_trials}))
 
 

@@ -94,6 +94,7 @@ def _print_result(result: SearchResult, launch: Launch, out: Console, *, as_json
     from automix_search.report.next_steps import next_steps
     from automix_search.report.verdict import verdict
     from automix_search.tuning.leaderboard import as_data
+    from automix_search.tuning.strategies import Sampling
 
     said = verdict(result.rows, result.objective)
     if as_json:
@@ -102,7 +103,8 @@ def _print_result(result: SearchResult, launch: Launch, out: Console, *, as_json
         return
     print_leaderboard(result, out, best=SHOWN_AT_THE_END)
     out.print(Text(f"\n{said}\n", style="bold"))
-    steps = next_steps(result.run.path, result.about, launch.config.trials)
+    trials = launch.config.trials if isinstance(launch.plan.strategy, Sampling) else None
+    steps = next_steps(result.run.path, result.about, trials)
     for label, text in steps:
         out.print(Text.assemble((f"{label:<22}", "dim"), text), soft_wrap=True)
 

@@ -15,20 +15,21 @@ def command(name: str, run: Path, *options: str) -> str:
     return shlex.join([COMMAND, name, str(run), *options])
 
 
-def next_steps(run: Path, about: Mapping[str, Any], trials: int) -> list[tuple[str, str]]:
+def next_steps(run: Path, about: Mapping[str, Any], trials: int | None) -> list[tuple[str, str]]:
     """What a user may want now, and what to type for it.
 
     Args:
         run: The run folder.
         about: What the trainer says of its data, for the number of classes.
-        trials: How many trials the search had.
+        trials: How many trials the search had; None where it cannot have more.
     """
     data = about.get("data")
     known = data if isinstance(data, Mapping) else {}
+    more = [] if trials is None else [("more trials", command("resume", run, "--trials", f"+{trials}"))]
     return [
         ("all candidates", command("leaderboard", run)),
         ("the policy as a file", command("export", run, "-o", "policy.yaml")),
-        ("more trials", command("resume", run, "--trials", f"+{trials}")),
+        *more,
         ("in your own loop", "from automix_search import load_policy"),
         *(("", line) for line in _snippet(run / "policy.yaml", known)),
     ]

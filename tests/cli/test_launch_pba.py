@@ -66,6 +66,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "the strategy `pba` goes on from checkpoints, and Toy does not say that it can",
         ),
         (
+            ("--set", "strategy=pba", "--space", "table.yaml", "--set", "space.learned={kind: ct_augment}"),
+            "the strategy `pba` changes policies itself; search one that learns by `sampling`",
+        ),
+        (
             ("--set", "strategy=pba", "--set", "space.transform.batch=[]", "--space", "pba"),
             "the strategy `pba` needs something to change, but pba has no parameter",
         ),
@@ -110,7 +114,7 @@ def test_a_population_of_digits(run, cluster, tmp_path):  # type: ignore[no-unty
         "in all 13 trainings: 4 baselines, 3 members of a population, 1 trial, 5 to confirm the winner"
         in told
     )
-    assert "[16/16]" in outcome.err
+    assert "[16/16]" in outcome.out
 
     folder = tmp_path / "runs" / "first"
     records = read_records(folder / "ledger.jsonl")
@@ -149,5 +153,8 @@ def test_members_go_on_from_where_their_parents_left_off(run, monkeypatch, tmp_p
     assert begun == [(source, True) for source in sources]
     assert len(set(sources)) == 1
     first, second = (records[name] for name in ("m00g001", "m01g001"))
-    assert first.asked["seed"] == second.asked["seed"]
+    assert first.asked["seed"] != second.asked["seed"]
     assert first.metrics != second.metrics
+    assert "more trials" not in outcome.out
+    more = run("resume", "first", "--trials", "+3")
+    assert (more.code, "a search by `pba` comes to one trial" in more.err) == (2, True)

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from automix_search import search
 from automix_search.data.digits import Digits
 from automix_search.families import Family, kind_of
+from automix_search.learned import LEARNED
 from automix_search.losses import LOSSES
 from automix_search.mixing import LABEL_RULES, MIXERS, PARTNERS
 from automix_search.models import ModelSpec, build_model
@@ -40,6 +41,7 @@ SPACES: dict[str, tuple[Family, dict[str, Any]]] = {
     "partner rules": (PARTNERS, {"mix": {"kind": "cutmix", "partner": choice_of(PARTNERS)}}),
     "schedules": (SCHEDULES, {"mix": {"kind": "mixup", "schedule": choice_of(SCHEDULES)}}),
     "losses": (LOSSES, {"mix": {"kind": "cutmix"}, "loss": choice_of(LOSSES)}),
+    "learned policies": (LEARNED, {"learned": choice_of(LEARNED)}),
     "transforms": (BATCH_TRANSFORMS, {"transform": {"batch": [choice_of(BATCH_TRANSFORMS)]}}),
 }
 

@@ -84,7 +84,7 @@ def test_the_lowest_give_way_to_the_highest_and_only_their_policies_change(run: 
             else:
                 assert source is before[member]
                 assert now["params"] == source.asked["params"]
-            assert now["seed"] == source.asked["seed"]
+            assert now["seed"] == before[member].asked["seed"]
 
 
 def test_the_ledger_tells_of_forks_and_mutations(run: RunFolder) -> None:

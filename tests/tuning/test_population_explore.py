@@ -157,6 +157,12 @@ def test_two_members_are_a_population() -> None:
     assert parents({0: 0.1, 1: 0.2}, 2, 0.01, random.Random(0)) == {0: 1, 1: 1}
 
 
-def test_of_equal_members_the_first_are_the_best() -> None:
-    chosen = parents(dict.fromkeys(range(4), 1.0), 4, 0.25, random.Random(0))
-    assert chosen == {0: 0, 1: 1, 2: 2, 3: 0}
+def test_chance_decides_between_equal_members() -> None:
+    generator, lost, won = random.Random(0), Counter[int](), Counter[int]()
+    for _ in range(4000):
+        chosen = parents({0: 2.0, 1: 1.0, 2: 1.0, 3: 1.0, 4: 1.0, 5: 0.0}, 6, 0.3, generator)
+        lost.update(member for member, parent in chosen.items() if member != parent)
+        won.update(chosen[member] for member in chosen if member != chosen[member])
+    assert (lost[0], lost[5]) == (0, 4000)
+    assert all(lost[member] / 4000 == pytest.approx(1 / 4, abs=0.03) for member in (1, 2, 3, 4))
+    assert won[0] / 8000 == pytest.approx(1 / 2, abs=0.03)

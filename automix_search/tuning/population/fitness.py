@@ -38,6 +38,8 @@ def check_population(strategy: Pba, space: Space, trainer: AbstractTrainer, epoc
             f"the strategy `pba` changes a policy while a model trains, so it searches `transform` and `mix` only, "
             f"but {space.name} has the parameter `{fixed}`"
         )
+    if space.fill(space.suggest(Weakest())).policy.learned is not None:
+        raise InputError("the strategy `pba` changes policies itself; search one that learns by `sampling`")
     length = length_of(space, trainer, epochs)
     if strategy.interval >= length:
         raise InputError(

@@ -12,13 +12,15 @@ def parents(
 ) -> dict[int, int]:
     """Whose weights and policy each member goes on with: its own, or those of one of the best.
 
+    Chance decides between equal scores, of which a small validation split has many.
+
     Args:
         values: Scores of the members that have one, the larger the better; at least one.
         population: How many members there are, those without a score among them.
         quantile: Part of the members that give way to as many of the best.
         generator: Source of all draws.
     """
-    ranked = sorted(values, key=lambda member: (-values[member], member))
+    ranked = sorted(values, key=lambda member: (-values[member], generator.random()))
     without = [member for member in range(population) if member not in values]
     count = min(math.ceil(round(population * quantile, 9)), population // 2)
     best = ranked[:count]

@@ -22,6 +22,8 @@ from automix_search.tuning.strategies import Pba
 
 SCHEDULE = "t0000"
 """Name of the trial."""
+SEEDS = range(1_000_000, 2**31)
+"""Seeds of members: none of those that confirm the winner."""
 
 
 def segment_name(member: int, generation: int) -> str:
@@ -33,8 +35,8 @@ class PopulationStage(AbstractStage):
     """Trains a population, a generation at a time: each member for an interval, from where its parent left off.
 
     What a generation does follows from the seed and from how the one before it ended, so that nothing has to be
-    remembered beside the ledger. A member whose training failed goes on from one of the best. A clone keeps the seed of
-    its source, so that the two differ in their policies alone.
+    remembered beside the ledger. A member whose training failed goes on from one of the best. A clone keeps a seed of
+    its own: it sees the samples in another order than its source, even while their policies do the same.
 
     Args:
         space: What is searched.
@@ -69,6 +71,7 @@ class PopulationStage(AbstractStage):
         self._ended: dict[str, Record] = {}
         self._asked: set[str] = set()
         self._generation = -1
+        self._seeds = random.Random(f"population {seed}").sample(SEEDS, strategy.population)
         self._waiting: deque[Job] = deque()
 
     def propose(self) -> Job | None:
@@ -137,10 +140,7 @@ class PopulationStage(AbstractStage):
             self._waiting = deque(job for job in jobs if job.name not in self._asked)
 
     def _first(self) -> list[Job]:
-        seeds = random.Random(f"population {self.seed}").sample(
-            range(1_000_000, 2**31), self._strategy.population
-        )
-        return [self._job(member, 0, self._start(seed), seed) for member, seed in enumerate(seeds)]
+        return [self._job(member, 0, self._start(seed)) for member, seed in enumerate(self._seeds)]
 
     def _start(self, seed: int) -> Mapping[str, Scalar]:
         if self._strategy.start == "random":
@@ -161,7 +161,7 @@ class PopulationStage(AbstractStage):
             params: Mapping[str, Scalar] = source.asked["params"]
             if parent != member:
                 params = self.space.suggest(Explorer(params, self._strategy.resample, generator))
-            jobs.append(self._job(member, generation, params, source.asked["seed"], self._fork(source)))
+            jobs.append(self._job(member, generation, params, self._fork(source)))
         return jobs
 
     def _fork(self, source: Record) -> Fork:
@@ -169,14 +169,14 @@ class PopulationStage(AbstractStage):
         return Fork(source.name, job.checkpoint_name, job.last_epoch)
 
     def _job(
-        self, member: int, generation: int, params: Mapping[str, Scalar], seed: int, fork: Fork | None = None
+        self, member: int, generation: int, params: Mapping[str, Scalar], fork: Fork | None = None
     ) -> Job:
         return Job(
             name=segment_name(member, generation),
             stage=self.name,
             candidate=f"m{member:02d}",
             policy=self.trainer.settle(self.space.fill(params).policy),
-            seed=seed,
+            seed=self._seeds[member],
             epochs=self.epochs,
             settings=self.settings,
             params=params,
