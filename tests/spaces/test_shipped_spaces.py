@@ -26,6 +26,9 @@ def test_there_are_some():
         "cheap",
         "calibration",
         "mnist-affine",
+        "learned",
+        "rand-augment",
+        "trivial-augment",
     }
 
 
@@ -57,7 +60,8 @@ def test_its_policies_run(path):
         policy = source.fill(source.random_params(generator)).policy
         seeded = torch.Generator().manual_seed(1)
         augment = policy.build(num_classes=3, input=spec, model=model, generator=seeded)
-        loss = augment.loss(model, images, labels, progress=0.2)
+        augment.begin_epoch(0.2)
+        loss = augment.loss(model, images, labels, progress=0.2, index=torch.arange(6))
         assert loss.isfinite()
         loss.backward()
 
