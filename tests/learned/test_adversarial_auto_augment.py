@@ -85,6 +85,9 @@ def test_a_policy_that_destroys_the_class_counts_as_the_worst():
     rewards = advantages(losses, losses < 5, 2.0)
     assert rewards[2].item() == -2
     assert rewards[losses < 5].mean().item() == pytest.approx(0, abs=1e-6)
+    assert advantages(losses, losses < 5, 9.0)[losses < 5].std(correction=0).item() == pytest.approx(
+        1, abs=1e-3
+    )
     assert rewards.argmax() == 1
     assert advantages(losses, ~ALL, 2.0).tolist() == [0] * 8
 
@@ -202,6 +205,21 @@ def test_the_record_tells_losses_and_accuracies_of_the_epoch():
 def test_a_few_images_are_not_always_under_the_same_policies():
     learner = trained(Policy(learned=AdversarialAutoAugment()), 1)
     assert {int(number) for _ in range(50) for number in learner._shared_out(2)} == set(range(8))
+
+
+def test_each_image_is_changed_by_its_policy_at_its_magnitude():
+    operations = ("brightness", "invert")
+    learned = AdversarialAutoAugment(policies=2, num_ops=1, operations=operations)
+    learner, pixels = trained(Policy(learned=learned), 1), torch.full((40, 1, 8, 8), 0.4)
+    learner.sequence[:, 0] = torch.tensor([0, 9], dtype=torch.uint8)
+    learner.sequence[:, 1] = torch.tensor([1, 3], dtype=torch.uint8)
+    policy = torch.arange(40) % 2
+    found = learner._augmented(pixels, policy, 0.5)[:, 0, 0, 0]
+    assert set(found[policy == 1].tolist()) == {torch.tensor(0.6).item()}
+    change = 0.9 * 0.7
+    assert sorted({round(each, 4) for each in found[policy == 0].tolist()}) == pytest.approx(
+        [0.4 * (1 - change), 0.4 * (1 + change)]
+    )
 
 
 def test_the_sequence_of_policies_is_replayed():
