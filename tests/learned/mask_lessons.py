@@ -7,6 +7,7 @@ from torch import Generator, Tensor, nn
 
 from automix_search.images import ImageSpec
 from automix_search.learned import LearnedStep, StepContext
+from automix_search.learned.automix.draw import Draw
 from automix_search.learned.automix.learner import AbstractBlockLearner
 from automix_search.learned.automix.policy import AbstractBlockPolicy
 from automix_search.losses import AbstractLoss, SoftCrossEntropy
@@ -61,6 +62,11 @@ def step_of(model: nn.Module, images: Tensor, labels: Tensor, progress: float = 
         raise AssertionError("a policy that learns to mix makes the loss itself")
 
     return LearnedStep(model, images, labels, progress, None, lambda pixels: pixels, unasked, unasked)
+
+
+def a_draw(share: float, order: list[int]) -> Draw:
+    """Pairs by their partners, and the own share of all."""
+    return Draw(torch.stack((torch.arange(len(order)), torch.tensor(order)), 1), (share, 1 - share))
 
 
 class QuadrantToy:

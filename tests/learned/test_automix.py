@@ -1,23 +1,18 @@
 """AutoMix: the contract, and the oracles of its specification."""
 
-import itertools
 import math
 
 import pytest
 import torch
-from mask_lessons import CLASSES, SHAPE, QuadrantToy, augmenter_of, batch, begun, step_of
+from mask_lessons import SHAPE, QuadrantToy, a_draw, batch, begun, step_of
 from torch import Generator, nn
 
-from automix_search.errors import InputError
 from automix_search.learned.automix import AutoMix
 from automix_search.learned.automix.block import attention
 from automix_search.learned.automix.draw import Draw, draw_pair
 from automix_search.learned.automix.findings import SATURATED, measured, record_of, static_mix
 from automix_search.learned.automix.mix_block import MixBlock
-from automix_search.learned.automix.momentum import follow_rate
 from automix_search.learned.automix.pair import away_from_share
-from automix_search.losses import RegMixup
-from automix_search.models import ModelSpec, build_model
 from automix_search.randomness import Randomness
 from automix_search.testing.learned import LearnedContract
 
@@ -42,10 +37,6 @@ def block_and_features(
 def masks_of(block: nn.Module, features: torch.Tensor, share: float, order: torch.Tensor) -> torch.Tensor:
     sources = torch.stack((torch.arange(len(order)), order), 1)
     return block.masks(block.project(features), Draw(sources, (share, 1 - share)), GRID, SIZE)
-
-
-def a_draw(share: float, order: list[int]) -> Draw:
-    return Draw(torch.stack((torch.arange(len(order)), torch.tensor(order)), 1), (share, 1 - share))
 
 
 # Masks
@@ -207,98 +198,6 @@ def test_a_share_within_the_margin_is_mixed_evenly():
     with torch.no_grad():
         learner.block.value.bias += 3
     assert learner.mix(step_of(model, images, labels)).mask[:, 0].max() < 0.1
-
-
-# The teacher
-
-
-def test_the_teacher_follows_ever_more_slowly():
-    rates = [follow_rate(step / 1000, 1e-3, 1e-6) for step in range(1001)]
-    assert rates[0] == rates[99] == 1e-3
-    assert rates[-1] == pytest.approx(1e-6)
-    assert all(later <= earlier for earlier, later in itertools.pairwise(rates))
-    assert 1 - follow_rate(0.5, 1e-3, 1e-6) == pytest.approx(0.999999 - (0.999999 - 0.999) / 2)
-
-
-@pytest.mark.parametrize("rate", [0.0, 1.0])
-def test_a_teacher_that_stays_and_one_that_takes_all_over(rate):
-    learner, model = begun(AutoMix())
-    before = [parameter.clone() for parameter in learner.teacher.looker.network.parameters()]
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn_like(parameter))
-    learner.teacher.follow(model, rate)
-    after = list(learner.teacher.looker.network.parameters())
-    wanted = list(model.parameters()) if rate else before
-    assert all(torch.equal(one, other) for one, other in zip(after, wanted, strict=True))
-
-
-def test_statistics_of_the_teacher_are_its_own_and_of_clean_images():
-    learner, model = begun(AutoMix())
-    images, _ = batch()
-    norm = learner.teacher.looker.network[0][1]
-    before = norm.running_mean.clone()
-    learner.teacher.logits(images)
-    learner.teacher.maps(images, gather=False)
-    assert torch.equal(norm.running_mean, before)
-    learner.teacher.maps(images)
-    assert not torch.equal(norm.running_mean, before)
-    assert not norm.training
-    learner.teacher.follow(model, 1.0)
-    assert not torch.equal(norm.running_mean, model[0][1].running_mean)
-
-
-def test_what_comes_after_the_layer_does_not_run():
-    learner, _ = begun(AutoMix(layer=1))
-    ran = []
-    for module in learner.teacher.looker.network:
-        module.register_forward_hook(lambda *_: ran.append(1))
-    features = learner.teacher.maps(torch.rand(2, *SHAPE))
-    assert (len(ran), features.shape) == (1, (2, 8, 12, 16))
-
-
-def test_tokens_of_a_transformer_are_places():
-    spec = ModelSpec(name="tiny_vit")
-    model = build_model(spec, channels=3, size=(12, 16), num_classes=CLASSES)
-    learner, model = begun(AutoMix(), model)
-    images, labels = batch()
-    assert learner.teacher.maps(images).shape == (6, 64, 6, 8)
-    learner.learning_loss(step_of(model, images, labels)).backward()
-
-
-@pytest.mark.parametrize(
-    ("size", "layer", "grid"), [((32, 48), "1", (16, 24)), ((16, 24), "1", (8, 12)), ((6, 8), "0", (6, 8))]
-)
-def test_a_layer_that_nobody_names_has_places_enough(size, layer, grid):
-    model = build_model(ModelSpec(name="tiny_cnn"), channels=3, size=size, num_classes=CLASSES)
-    learner = augmenter_of(AutoMix(), model, (3, *size), CLASSES).learner
-    assert learner.teacher.layer == layer
-    assert learner.teacher.maps(torch.rand(2, 3, *size)).shape[2:] == grid
-
-
-@pytest.mark.parametrize(
-    ("spec", "sentence"),
-    [
-        ({"layer": "3.pool"}, r"features at several places.*`3.pool` gives \(2, 32, 1, 1\)"),
-        ({"layer": "3.linear"}, r"features at several places.*`3.linear` gives \(2, 3\)"),
-        ({"layer": 4}, "the model has no layer 4"),
-        ({"layer": "layer3"}, "no layer `layer3`"),
-    ],
-)
-def test_a_layer_without_places_is_refused(spec, sentence):
-    with pytest.raises(InputError, match=sentence):
-        begun(AutoMix(**spec))
-
-
-def test_a_model_of_one_size_cannot_look_at_smaller_images():
-    model = build_model(ModelSpec(name="tiny_vit"), channels=3, size=(12, 16), num_classes=CLASSES)
-    with pytest.raises(InputError, match="cannot look at images of 6 x 8 pixels; `resolution: 1`"):
-        begun(AutoMix(resolution=0.5), model)
-
-
-def test_a_loss_on_more_than_logits_is_refused():
-    with pytest.raises(InputError, match="`automix` compares logits with soft targets itself"):
-        begun(AutoMix(), loss=RegMixup())
 
 
 # What is told

@@ -73,6 +73,8 @@ class Teacher(nn.Module):
                 with torch.autocast(device.type, enabled=False):
                     maps = self.maps(images)
             except (RuntimeError, AssertionError, ValueError) as error:
+                if self.resolution == 1:
+                    raise
                 height, width = images.shape[-2:]
                 reason = str(error).splitlines()[0]
                 raise InputError(
