@@ -189,6 +189,38 @@ def test_last_layer_moves_the_classifier_only():
     assert set(found) == {"5.weight", "5.bias"}
 
 
+def test_last_layer_is_the_unrolled_step_of_the_classifier_alone():
+    logits = torch.tensor([0.3, -0.2, 0.1], dtype=torch.float64, requires_grad=True)
+    model, optimizer = trained("sgd", lr=0.1)
+    given = (model.eval(), optimizer, inner_of(logits), clean(torch.float64), [logits])
+    (found,) = policy_gradient("last_layer", *given)
+    alone = torch.optim.SGD(model[-1].parameters(), lr=0.1)
+    (wanted,) = policy_gradient("unroll", model, alone, *given[2:])
+    (whole,) = policy_gradient("unroll", *given)
+    torch.testing.assert_close(found, wanted)
+    assert (found - whole).norm() > 0.1 * whole.norm()
+
+
+@pytest.mark.parametrize("form", ["unroll", "finite_difference"])
+def test_weights_that_never_had_a_gradient_do_no_harm_in_adam(form):
+    logits = torch.tensor([0.3, -0.2, 0.1], dtype=torch.float64, requires_grad=True)
+    model, optimizer = trained("adam", steps=0)
+    optimizer.param_groups[0]["weight_decay"] = 0
+    first = model[0].weight.detach().clone()
+    dark = torch.tensor([1.0, 0.0], dtype=torch.float64)[:, None, None]
+
+    def inner(run):
+        chances, images = logits.softmax(0), IMAGES.to(logits)
+        mixed = chances[0] * images + chances[1] * images.flip(-1) + chances[2] * (1 - images)
+        return functional.cross_entropy(run(mixed * dark), LABELS)
+
+    (found,) = policy_gradient(form, model.eval(), optimizer, inner, clean(torch.float64), [logits])
+    assert torch.isfinite(found).all()
+    assert found.abs().max() > 1e-9
+    after = virtual_step(model, optimizer, inner)["0.weight"]
+    assert torch.equal(after[:, 1], first[:, 1])
+
+
 def test_without_the_step_there_is_no_gradient_at_all():
     logits = torch.zeros(3, dtype=torch.float64, requires_grad=True)
     model, optimizer = trained("sgd")
