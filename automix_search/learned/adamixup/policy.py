@@ -205,7 +205,7 @@ class AdaMixUpLearner(AbstractMixLearner):
         if self.drawn.empty:
             return {}
         names = [f"fold {fold}" for fold in self.spec.folds]
-        widths, mixings, shares = (numbers.tolist() for numbers in self.drawn.means())
+        widths, mixings, _, shares = (numbers.tolist() for numbers in self.drawn.means())
         collapsed = [int(min(both) < COLLAPSED) for both in zip(widths, mixings, strict=True)]
         lows = [f"{place / BINS:.2f}" for place in range(BINS)]
         return {
@@ -222,12 +222,12 @@ class AdaMixUpLearner(AbstractMixLearner):
         """Mixup of one half of the images, with shares spread as the first image's were in the last epoch."""
         if self.drawn.empty:
             return {}
-        _, mixings, shares = self.drawn.means()
-        if mixings.mean() < COLLAPSED:
+        means = self.drawn.means()
+        if means.mixing.mean() < COLLAPSED:
             return {"mix": {"kind": "none"}}
         allowed = declared_range(Mixup.model_fields["alpha"])
         assert isinstance(allowed, Range)
-        alpha = min(max(symmetric_beta(shares.mean(0)), allowed.low), allowed.high)
+        alpha = min(max(symmetric_beta(float(means.spread.mean())), allowed.low), allowed.high)
         return {"mix": {"kind": "mixup", "alpha": round(alpha, 4), "probability": 0.5, "per": "sample"}}
 
     def training_state(self) -> dict[str, Any]:
@@ -257,4 +257,4 @@ def blended(
     """Sets of images, each mixed by its shares; labels follow the same shares, and both have a graph to them."""
     weights = shares.to(images.dtype)[:, :, None, None, None].unbind(1)
     parts = [weight * images[own] for weight, own in zip(weights, sets.unbind(1), strict=True)]
-    return MixedBatch(torch.stack(parts).sum(0), sets, shares)
+    return MixedBatch(sum(parts[1:], parts[0]), sets, shares)

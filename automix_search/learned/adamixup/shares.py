@@ -1,6 +1,8 @@
-"""What shares were drawn in an epoch, counted on the device. Axes: N sets of m images, F folds, S statistics."""
+"""What shares were drawn in an epoch, counted on the device. Axes: N sets of m images, F folds."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -11,50 +13,55 @@ from automix_search.learned.adamixup.region import Region
 BINS = 20
 
 
-class DrawnShares(nn.Module):
-    """Running sums over the draws of an epoch, a row for each fold: width, mixing, and a histogram.
+class Means(NamedTuple):
+    """Means over all sets that were drawn, float64 on the host.
 
-    The width of a set is the mean over its intervals, its mixing what the image with the largest share leaves to the
-    others: for pairs min(share, 1 - share). The histogram is of the first image's share.
+    Attributes:
+        width: Of the width, itself the mean over the intervals of a set.
+        mixing: Of what the image with the largest share leaves to the others; for pairs min(share, 1 - share).
+        spread: Of the first image's squared distance from a share of 1/2.
+        shares: How often the first image's share lay in each of 20 even bins.
     """
+
+    width: Float[Tensor, "F"]
+    mixing: Float[Tensor, "F"]
+    spread: Float[Tensor, "F"]
+    shares: Float[Tensor, "F bins"]
+
+
+class DrawnShares(nn.Module):
+    """Running sums over the draws of an epoch, a row for each fold, in the order of `Means`."""
 
     sums: Tensor
 
     def __init__(self, folds: int, device: torch.device) -> None:
         super().__init__()
-        self.register_buffer("sums", torch.zeros(folds, 2 + BINS, device=device))
+        self.register_buffer("sums", torch.zeros(folds, 3 + BINS, device=device))
 
     @torch.no_grad()
     def add(self, row: int, region: Region, shares: Float[Tensor, "N m"]) -> None:
         """Count the shares that were drawn from a region; waits for no device."""
-        bins = torch.arange(BINS, device=shares.device)
-        counts = (shares[:, :1] * BINS).long().clamp(max=BINS - 1) == bins
-        mixing = 1 - shares.amax(1)
-        drawn = torch.stack((region.width.mean(1).sum(), mixing.sum()))
-        self.sums[row] += torch.cat((drawn, counts.sum(0)))
+        own = shares[:, :1]
+        counts = (own * BINS).long().clamp(max=BINS - 1) == torch.arange(BINS, device=shares.device)
+        numbers = region.width.mean(1), 1 - shares.amax(1), (own[:, 0] - 0.5).square()
+        self.sums[row] += torch.cat((torch.stack(numbers).sum(1), counts.sum(0)))
 
     def clear(self) -> None:
         """Forget the epoch."""
         self.sums.zero_()
 
-    def means(self) -> tuple[Float[Tensor, "F"], Float[Tensor, "F"], Float[Tensor, "F bins"]]:
-        """Mean width, mean mixing and frequencies of each fold, float64 on the host; waits for the device.
-
-        A fold without draws has numbers that are not finite.
-        """
+    def means(self) -> Means:
+        """What was drawn on average; waits for the device. A fold without draws has no finite numbers."""
         sums = self.sums.double().cpu()
-        means = sums / sums[:, 2:].sum(1, keepdim=True)
-        return means[:, 0], means[:, 1], means[:, 2:]
+        means = sums / sums[:, 3:].sum(1, keepdim=True)
+        return Means(means[:, 0], means[:, 1], means[:, 2], means[:, 3:])
 
     @property
     def empty(self) -> bool:
         """Whether a fold has not been drawn from; waits for the device."""
-        return not bool(self.sums[:, 2:].sum(1).all())
+        return not bool(self.sums[:, 3:].sum(1).all())
 
 
-def symmetric_beta(frequencies: Float[Tensor, "bins"]) -> float:
-    """The alpha at which Beta(alpha, alpha) is as far spread around 1/2 as a histogram of even bins on [0, 1]."""
-    bins = len(frequencies)
-    middles = (torch.arange(bins, dtype=torch.float64) + 0.5) / bins
-    spread = float(frequencies.double() @ (middles - 0.5).square()) + 1 / (12 * bins**2)
-    return max(1 / (4 * spread) - 1, 0) / 2
+def symmetric_beta(spread: float) -> float:
+    """The alpha at which shares of Beta(alpha, alpha) have this variance, their mean square distance from 1/2."""
+    return max(1 / (4 * max(spread, 1e-6)) - 1, 0) / 2
