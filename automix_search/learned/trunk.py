@@ -18,6 +18,7 @@ from automix_search.families import Spec
 from automix_search.images import ImageSpec
 from automix_search.learned.context import Pixels, Setting
 from automix_search.models import ModelSpec, build_model
+from automix_search.signals.layers import plain
 
 
 class Trunk(Spec):
@@ -76,7 +77,7 @@ class Looker(Sight):
     def __init__(self, trunk: Trunk | None, setting: Setting) -> None:
         super().__init__(setting.images if trunk is None else trunk.images, setting.device)
         if trunk is None:
-            network = copy.deepcopy(setting.model)
+            network = copy.deepcopy(plain(setting.model))
             network.zero_grad(set_to_none=True)
         else:
             network = build_model(

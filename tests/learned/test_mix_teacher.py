@@ -116,6 +116,13 @@ def test_a_loss_on_more_than_logits_is_refused():
         begun(AutoMix(), loss=RegMixup())
 
 
+def test_a_compiled_model_gives_weights_by_the_names_of_the_plain_one():
+    plain, _ = begun(AutoMix())
+    compiled, model = begun(AutoMix(), torch.compile(plain.setting.model, backend="eager"))
+    assert list(compiled.state_dict()) == list(plain.state_dict())
+    compiled.learning_loss(step_of(model, *batch())).backward()
+
+
 def test_what_was_learned_serves_other_classes():
     contract = Trained()
     loop = contract.loop()

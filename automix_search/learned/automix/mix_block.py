@@ -38,6 +38,6 @@ class MixBlock(AbstractMixBlock):
     def masks(self, projected: Projected, draw: Draw, grid: tuple[int, int], size: tuple[int, int]) -> Masks:
         (place, value), (own, other), partner = projected, draw.shares, draw.sources[:, 1]
         query = place + told(self.query_key, self.features, own)
-        key = place[partner] + told(self.query_key, self.features, other)
+        key = place[partner]  # what its bias and the share would add to all keys, the softmax takes out again
         seen = (value[partner] + told(self.value, self.features, other)) @ attention(query, key).mT
         return both(upsampled(seen.view(-1, 1, *grid), size, smooth=False).sigmoid())
