@@ -15,7 +15,7 @@ from automix_search.learned.base import seeded_weights
 from automix_search.learned.deep_auto_augment import DeepAutoAugment
 from automix_search.learned.deep_auto_augment.layer import apportioned, pairs_of, with_identity
 from automix_search.learned.deep_auto_augment.matching import Examples, matched
-from automix_search.learned.deep_auto_augment.method import DeepAutoAugmentLearner
+from automix_search.learned.deep_auto_augment.method import DeepAutoAugmentLearner, agreed
 from automix_search.losses.regmixup import RegMixup
 from automix_search.models import ModelSpec, build_model
 from automix_search.policy import Policy
@@ -181,6 +181,28 @@ class TestSpuriousNuisance:
         assert logits.softmax(0)[0] > 0.7
 
 
+def test_finds_the_operation_that_makes_training_images_pull_like_those_held_out():
+    """The training images are the negatives of those that are held out."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 2))
+    learned = DeepAutoAugment(
+        search_at=0.0, labels=2, steps=30, identity=2.0, operations=("invert", "translate_y")
+    )
+    augmenter = Policy(learned=learned).build(
+        num_classes=2, input=spec_of((1, 8, 8)), model=network, generator=Generator().manual_seed(0)
+    )
+    augmenter.begin_epoch(0.0)
+    optimizer, draws = torch.optim.SGD(network.parameters(), lr=0.1), Generator().manual_seed(1)
+    cosines = []
+    for _ in range(30):
+        labels = torch.randint(2, (16,), generator=draws)
+        left = (torch.arange(8) < 4).float().expand(16, 1, 8, 8)
+        pixels = torch.where(labels.view(-1, 1, 1, 1) == 0, left, 1 - left) * 0.8 + 0.1
+        augmenter.update(StepContext(network, optimizer, (1 - pixels, labels), (pixels, labels), 0.0))
+        cosines.append(augmenter.learner.cosines[0].item())
+    assert cosines[0] < 0 < 0.9 < cosines[-1]
+    assert augmenter.learner.record()["probability"]["invert"] > 0.8
+
+
 def test_at_first_it_does_almost_surely_nothing():
     loop = TestDeepAutoAugment().loop()
     chances = deep(loop).logits[0].softmax(0)
@@ -193,6 +215,12 @@ def test_of_139_pairs_no_change_has_095_at_first():
     logits = torch.zeros(139)
     logits[0] = 8
     assert logits.softmax(0)[0].item() == pytest.approx(0.9558, abs=1e-4)
+
+
+def test_after_the_first_layer_labels_have_to_agree():
+    slopes = torch.tensor([[0.1, 0.5], [0.3, -0.1]])
+    assert agreed(slopes, 0).tolist() == pytest.approx([0.2, 0.2])
+    assert agreed(slopes, 1).tolist() == pytest.approx([0.1, -0.1])
 
 
 def test_pairs_are_operations_at_magnitudes_above_none():

@@ -38,7 +38,7 @@ class DeepAutoAugment(AbstractLearned):
     that the chances of operations are not to be read as their worth.
 
     The authors search in a model that was trained before and then train anew; here layers grow in one training. Their
-    6 layers of up to 1024 steps with 16 labels each are scaled down: a search step costs about as much as 2.5 steps of
+    6 layers of up to 1024 steps with 16 labels each are scaled down: a search step costs about as much as 3 steps of
     training at batch size 128, and `layers` x `steps` of them are made. They search for crops, flips and cutout as
     well; here these are for the policy's own transforms, which come before. Magnitudes have random signs.
 
@@ -130,8 +130,7 @@ class DeepAutoAugmentLearner(AbstractTransformLearner):
         logits = self.logits[layer]
         with undisturbed(context.model, context.batch[0]):
             matches = [self._matched(context, logits.detach()) for _ in range(self.spec.labels)]
-        slopes = torch.stack([match.slope for match in matches])
-        score = slopes.mean(0) - slopes.std(0, correction=0) * (layer > 0)
+        score = agreed(torch.stack([match.slope for match in matches]), layer)
         self.cosines[layer] = torch.stack([match.cosine for match in matches]).mean()
         (logits.grad,) = torch.autograd.grad(-(score * logits.softmax(0)).sum(), logits)
         self.optimizers["logits"].step()
@@ -208,6 +207,11 @@ class DeepAutoAugmentLearner(AbstractTransformLearner):
     def _forget_what_was_read(self) -> None:
         """There are other layers: read them anew."""
         self.__dict__.pop("found", None)
+
+
+def agreed(slopes: Float[Tensor, "G P"], layer: int) -> Float[Tensor, "P"]:
+    """What the slopes of all labels say: their mean, less their standard deviation after the first layer."""
+    return slopes.mean(0) - slopes.std(0, correction=0) if layer > 0 else slopes.mean(0)
 
 
 def _alike(labels: Tensor, label: Tensor) -> Float[Tensor, "B"]:
