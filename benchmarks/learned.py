@@ -59,7 +59,9 @@ FORMS = (
         1.4,
     ),
     Form("automix", {"learned": {"kind": "automix"}}, 2.33),
-    Form("automix, cheap", {"learned": {"kind": "automix", "clean_head": False, "update_every": 4}}, None, 1.8),
+    Form(
+        "automix, cheap", {"learned": {"kind": "automix", "clean_head": False, "update_every": 4}}, None, 1.8
+    ),
     Form("samix", {"learned": {"kind": "samix"}}),
     Form("ad_automix", {"learned": {"kind": "ad_automix"}}),
     Form("ct_augment", {"learned": {"kind": "ct_augment"}}, 1.33),
@@ -129,7 +131,8 @@ def training(form: Form, settings: argparse.Namespace) -> Training:
     inputs = torch.randint(256, (count, CHANNELS, *size), generator=draws, dtype=torch.uint8)
     labels = torch.randint(CLASSES, (count,), generator=draws)
     made = [
-        timm.create_model(settings.model, in_chans=CHANNELS, num_classes=CLASSES) for _ in ("model", "teacher")
+        timm.create_model(settings.model, in_chans=CHANNELS, num_classes=CLASSES)
+        for _ in ("model", "teacher")
     ]
     policy = Policy.model_validate(dict(form.tree))
     needs_teacher = policy.learned is not None and policy.learned.uses_teacher

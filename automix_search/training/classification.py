@@ -22,6 +22,7 @@ from automix_search.signals import Need, classifier
 from automix_search.training.base import AbstractTrainer, Assignment, Objective
 from automix_search.training.evaluation import ENLARGE, predict, score
 from automix_search.training.fitness import (
+    check_learned,
     check_model,
     check_needs_of_teacher,
     check_sight,
@@ -225,6 +226,8 @@ class ClassificationTrainer(AbstractTrainer):
         check_needs_of_teacher(policy, None if teacher is None else teacher.classes(info), info)
         if policy.needs() or policy.mix.hidden_layers():
             check_sight(policy, self._example())
+        if policy.learned is not None:
+            check_learned(policy, self._example(), self.images, info.num_classes)
         return settle_loss(policy, info)
 
     def _example(self) -> nn.Module:

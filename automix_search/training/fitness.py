@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import lru_cache
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from automix_search.data import ImageInfo
 from automix_search.errors import InputError
 from automix_search.families import kind_of
+from automix_search.images import ImageSpec
 from automix_search.losses import BinaryCrossEntropy
 from automix_search.models import ModelSpec, build_model
 from automix_search.policy import Policy
@@ -66,6 +68,18 @@ def check_sight(policy: Policy, model: nn.Module) -> None:
     """
     check_needs(policy.needs(), model)
     check_layers(policy.mix.hidden_layers(), model)
+
+
+def check_learned(policy: Policy, model: nn.Module, images: ImageSpec, num_classes: int) -> None:
+    """See that a policy can learn beside a model, by beginning to.
+
+    Raises:
+        InputError: It cannot: the model has no such layer, or the loss is of another kind.
+    """
+    generator = torch.Generator().manual_seed(0)
+    teacher = copy.deepcopy(model) if Need.TEACHER in policy.needs() else None
+    with torch.random.fork_rng(devices=[]):
+        policy.build(num_classes=num_classes, input=images, model=model, teacher=teacher, generator=generator)
 
 
 def check_model(

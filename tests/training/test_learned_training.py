@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from automix_search.data import Splits
 from automix_search.data.digits import Digits
 from automix_search.documents import Document
+from automix_search.errors import InputError
 from automix_search.families import kind_of
 from automix_search.learned import LEARNED
 from automix_search.models import ModelSpec, build_model
@@ -141,3 +142,21 @@ def test_what_it_learned_serves_without_a_recipe(kind: str, folder: Path, tmp_pa
     images, targets = other(torch.randint(256, (6, 1, 8, 8), dtype=torch.uint8), torch.arange(6), 0.9)
     assert torch.isfinite(images).all()
     assert targets.shape[1] == 10
+
+
+@pytest.mark.parametrize(
+    ("learned", "more", "sentence"),
+    [
+        ({"kind": "automix", "layer": 9}, {}, "the model has no layer 9 to mix"),
+        ({"kind": "hint_aug"}, {}, "no attention over all patches"),
+        ({"kind": "adamixup"}, {"loss": {"kind": "regmixup"}}, "adamixup"),
+    ],
+    ids=["layer", "attention", "loss"],
+)
+def test_what_cannot_learn_with_a_model_is_found_before_any_training(
+    learned: dict[str, Any], more: dict[str, Any], sentence: str, folder: Path
+) -> None:
+    policy = Policy.model_validate({"learned": learned, **more})
+    trainer = trainer_for(policy_of("ct_augment"), folder)
+    with pytest.raises(InputError, match=sentence):
+        trainer.settle(policy)

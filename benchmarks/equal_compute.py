@@ -1,0 +1,124 @@
+"""Candidates of a search at equal epochs, and at equal compute: does a policy that learns pay for its steps?
+
+    python benchmarks/equal_compute.py RUN [--write] [--seeds 3] [--first-seed 1000] [--workers 2]
+
+Takes the baselines of a run and the best finished trial of each learned policy, and of none. Each is trained on the
+same fresh seeds twice: for as many epochs as the search trained, and for as many as the time of its own steps leaves it
+when all get what the baseline `none` takes. What a step takes is what the leaderboard of the run says. The scores are
+of the test split, which the search has seen only in its own confirmation, and choose nothing here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from record import about, publish
+
+from automix_search.api import open_run
+from automix_search.documents import read_yaml
+from automix_search.evidence import score_over_seeds
+from automix_search.launch import read_launch, resolve
+from automix_search.policy import Policy
+from automix_search.policy.summary import summary
+from automix_search.training.base import AbstractTrainer, Assignment
+from automix_search.tuning.leaderboard import Row
+from automix_search.tuning.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A candidate and how long it is trained."""
+
+    name: str
+    policy: Policy
+    factor: float
+    epochs: int
+
+
+def candidates(rows: list[Row]) -> list[Row]:
+    """The baselines, and the best finished trial of each kind that learns or does not."""
+    chosen: dict[str, Row] = {}
+    for row in sorted(rows, key=lambda row: -(row.search or 0)):
+        learned = row.record.asked["policy"].get("learned") or {"kind": "none"}
+        name = row.name if row.baseline else f"learned {learned['kind']}"
+        if row.state == "finished":
+            chosen.setdefault(name, replace(row, name=name))
+    return list(chosen.values())
+
+
+def score_of(trainer: AbstractTrainer, entry: Entry, seed: int) -> float:
+    """The objective on the test split after one training."""
+    torch.set_num_threads(1)
+    *_, last = trainer.train(Assignment(entry.policy, seed=seed, epochs=entry.epochs, test=True))
+    return last[f"test_{trainer.objective.metric}"]
+
+
+def leaderboard(trainer: AbstractTrainer, entries: list[Entry], seeds: list[int], workers: int) -> str:
+    """A markdown table, best first; differences are paired by seed with the baseline `none`."""
+    with ProcessPoolExecutor(workers) as pool:
+        running = {
+            entry: [pool.submit(score_of, trainer, entry, seed) for seed in seeds] for entry in entries
+        }
+        scores = {entry: [future.result() for future in futures] for entry, futures in running.items()}
+    plain = next(values for entry, values in scores.items() if entry.name == "none")
+    lines = [
+        "| candidate | test | over none, paired | step | epochs | what it does |",
+        "|---|---|---|---|---|---|",
+    ]
+    for entry, values in sorted(scores.items(), key=lambda item: -statistics.mean(item[1])):
+        told = score_over_seeds(trainer.objective.metric, "test", dict(zip(seeds, values, strict=True)))
+        gains = [one - other for one, other in zip(values, plain, strict=True)]
+        spread = statistics.stdev(gains) / len(gains) ** 0.5
+        cells = (
+            entry.name,
+            f"{told.mean:.4f} ± {told.standard_error:.4f}",
+            f"{statistics.mean(gains):+.4f} ± {spread:.4f}",
+            f"×{entry.factor:.2f}",
+            str(entry.epochs),
+            summary(entry.policy).replace("|", "or"),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--write", action="store_true", help="keep the tables in benchmarks/results")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=1000)
+    parser.add_argument("--workers", type=int, default=2)
+    settings = parser.parse_args()
+    run = RunFolder(settings.run)
+    launch = resolve(read_launch(read_yaml(run.launch)))
+    trainer, rows = launch.plan.trainer, candidates(open_run(run).leaderboard())
+    seeds = list(range(settings.first_seed, settings.first_seed + settings.seeds))
+    body = []
+    for title in ("Equal epochs", "Equal compute"):
+        entries = [
+            Entry(
+                row.name,
+                row.policy(),
+                factor := row.step_factor or 1.0,
+                max(2, round(launch.plan.length / (factor if title == "Equal compute" else 1.0))),
+            )
+            for row in rows
+        ]
+        body.append(f"## {title}\n\n{leaderboard(trainer, entries, seeds, settings.workers)}")
+    about_run = f"Run `{run.name}`: {launch.plan.length} epochs, {len(seeds)} seeds, ± standard error.\n\n"
+    publish(
+        "equal-compute",
+        "Policies that learn and that do not",
+        about(),
+        about_run + "\n\n".join(body),
+        write=settings.write,
+    )
+
+
+if __name__ == "__main__":
+    main()
