@@ -112,7 +112,9 @@ def test_cutout_covers_a_square_about_any_pixel() -> None:
     out = table(torch.ones(4000, 1, 16, 24), 0.5, seeded())
     sides = [(out == 0).any(dim=axis).sum(dim=-1).squeeze(1) for axis in (2, 3)]
     assert [int(side.max()) for side in sides] == [5, 5]  # half of 20/32 of 16 pixels
-    assert (out == 0).any(dim=0).all()
+    often = (out == 0).float().mean(dim=0)
+    torch.testing.assert_close(often, often.flip(1, 2), atol=0.03, rtol=0)
+    assert often.min() > 0
     assert ((out == 0).sum(dim=(1, 2, 3)) == sides[0] * sides[1]).all()
 
 

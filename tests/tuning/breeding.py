@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from automix_search.compute.in_process import InProcess
-from automix_search.compute.jobs import Place
+from automix_search.compute.jobs import JobSource, Place, perform
 from automix_search.documents import Document
 from automix_search.policy import Policy
 from automix_search.spaces import Space, read_space
@@ -55,7 +55,7 @@ class Breeding(AbstractTrainer):
             yield self.metrics(assignment, len(past), value)
 
     def past(self, assignment: Assignment) -> list[float]:
-        return [] if assignment.origin is None else json.loads(assignment.origin.read_text())  # type: ignore[no-any-return]
+        return [] if assignment.origin is None else list(json.loads(assignment.origin.read_text()))
 
     def metrics(self, assignment: Assignment, epoch: int, value: float) -> dict[str, float]:
         noise = random.Random(f"{assignment.seed} {epoch} {value}").gauss(0, 0.1)
@@ -82,6 +82,28 @@ def breeding_plan(
         "confirm_seeds": 2,
     }
     return SearchPlan(**{**plan, **changes})  # type: ignore[arg-type]
+
+
+class SideBySide:
+    """Runs several trainings at once, those that began last ahead of the others.
+
+    Args:
+        folder: Where checkpoints are kept.
+        workers: How many.
+    """
+
+    def __init__(self, folder: Path, workers: int) -> None:
+        self.place = Place(checkpoints=folder)
+        self.workers: int | None = workers
+
+    def run(self, trainer: AbstractTrainer, source: JobSource) -> None:
+        running: list[tuple[str, Iterator[Mapping[str, float]]]] = []
+        while not source.finished:
+            while len(running) < (self.workers or 1) and (job := source.next_job()) is not None:
+                running.append((job.name, perform(trainer, job, self.place)))
+            for name, epochs in reversed(running.copy()):
+                if source.reported(name, next(epochs)):
+                    running.remove((name, epochs))
 
 
 def with_checkpoints(folder: Path) -> InProcess:

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import mean
 
 import pytest
-from breeding import BEST, Breeding, breeding_plan, magnitude_of, with_checkpoints
+from breeding import BEST, Breeding, SideBySide, breeding_plan, magnitude_of, with_checkpoints
 
 from automix_search.errors import SearchError
 from automix_search.policy import load_policy
@@ -183,6 +183,18 @@ def test_checkpoints_last_as_long_as_something_goes_on_from_them(run: RunFolder)
     assert count.most == 2 * 6
 
 
+@pytest.mark.parametrize("workers", [2, 4, 30])
+def test_generations_wait_for_each_other_however_many_run_at_once(tmp_path: Path, workers: int) -> None:
+    alone, together = create_run(tmp_path, "alone"), create_run(tmp_path, "together")
+    search(alone, breeding_plan())
+    conduct(together, breeding_plan(), SideBySide(together.trials, workers))
+    assert {name: record.metrics for name, record in members(together).items()} == {
+        name: record.metrics for name, record in members(alone).items()
+    }
+    assert together.leaderboard.read_text() == alone.leaderboard.read_text()
+    assert list(together.trials.iterdir()) == []
+
+
 def test_where_less_is_better_the_least_is_best(tmp_path: Path) -> None:
     lived = []
     for direction in ("max", "min"):
@@ -250,6 +262,8 @@ def test_a_spent_time_budget_ends_the_population_but_not_the_search(run: RunFold
     with pytest.MonkeyPatch.context() as monkeypatch:
         rows = conduct(run, breeding_plan(time_budget_s=3600), with_checkpoints(run.trials), [Late()])
     segments = members(run)
+    conduct(run, breeding_plan(), with_checkpoints(run.trials), resume=True)
+    assert set(members(run)) == set(segments)
     assert max(record.asked["until"] for record in segments.values()) == 15
     assert rows[0].name == "t0000"
     assert rows[0].epochs == 30

@@ -37,11 +37,12 @@ EVERY_HOLE = space(
 )
 
 
-def changed(value: Scalar, scale: Scale, resample: float = 0.2, draws: int = DRAWS) -> Counter[Scalar]:
+def changed(value: float, scale: Scale, resample: float = 0.2, draws: int = DRAWS) -> Counter[float]:
     """How often a number becomes which."""
     explorer = Explorer({"x": value}, resample, random.Random(0))
-    suggest = explorer.suggest_int if scale.integer else explorer.suggest_float
-    return Counter(suggest("x", scale.low, scale.high, log=scale.log) for _ in range(draws))  # type: ignore[operator]
+    if scale.integer:
+        return Counter(explorer.suggest_int("x", int(scale.low), int(scale.high)) for _ in range(draws))
+    return Counter(explorer.suggest_float("x", scale.low, scale.high, log=scale.log) for _ in range(draws))
 
 
 @pytest.mark.parametrize("scale", [Scale(0, 10, integer=True), Scale(0.0, 1.0), Scale(0.1, 10.0, log=True)])

@@ -64,6 +64,7 @@ def test_a_number_that_is_not_always_there_has_knots_where_it_is() -> None:
 def test_options_are_those_of_most_epochs() -> None:
     some = phases("x", (4, "a"), (3, "b"), (3, "b"))
     assert Typical(some).suggest_categorical("x", ("c", "a", "b")) == "b"
+    assert Typical([*some, *phases("x", (3, "a"))]).suggest_categorical("x", ("b", "a")) == "a"
     assert Typical(phases("x", (4, None), (4, "b"))).suggest_categorical("x", ("b", None)) == "b"
 
 

@@ -24,5 +24,5 @@ def parents(
     without = [member for member in range(population) if member not in values]
     count = min(math.ceil(round(population * quantile, 9)), population // 2)
     best = ranked[:count]
-    lost = {*without, *[*ranked, *without][-count:]} - {*best}
+    lost = {*without, *[*ranked, *without][-count:]}
     return {member: generator.choice(best) if member in lost else member for member in range(population)}
