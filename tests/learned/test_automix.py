@@ -1,16 +1,17 @@
 """AutoMix: the contract, and the oracles of its specification."""
 
+import copy
 import math
 
 import pytest
 import torch
 from mask_lessons import SHAPE, QuadrantToy, a_draw, batch, begun, step_of
 from torch import Generator, nn
+from torch.nn import functional
 
 from automix_search.learned.automix import AutoMix
 from automix_search.learned.automix.block import attention
 from automix_search.learned.automix.draw import Draw, draw_pair
-from automix_search.learned.automix.findings import SATURATED, measured, record_of, static_mix
 from automix_search.learned.automix.mix_block import MixBlock
 from automix_search.learned.automix.pair import away_from_share
 from automix_search.randomness import Randomness
@@ -148,6 +149,41 @@ def test_the_loss_of_the_teacher_reaches_the_mix_block_alone():
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+def test_a_step_minimises_the_four_losses_of_the_paper():
+    learner, model = begun(AutoMix(mask_weight=0.7, mask_margin=0.05, lr_scale=0.3))
+    with torch.no_grad():
+        learner.block.value.bias += 2
+    images, labels = batch()
+    twin, teacher = copy.deepcopy((model, learner.teacher))
+    draw = a_draw(0.3, [1, 0, 3, 2, 5, 4])
+    learner.draw = lambda _: draw
+    found = learner.learning_loss(step_of(model, images, labels))
+    block, head = (group["params"] for group in learner.param_groups())
+    assert learner.param_groups()[0]["lr_scale"] == 0.3
+    features = teacher.maps(images)
+    masks = learner.block.masks(learner.block.project(features), draw, features.shape[2:], SIZE)
+    mixed, targets = draw.blended(images, masks), draw.targets(labels)
+    hidden = twin[3].drop(twin[3].flatten(twin[3].pool(twin[:3](images))))
+    wanted = [
+        functional.cross_entropy(twin(mixed), targets),
+        functional.cross_entropy(functional.linear(hidden, *head), labels),
+        functional.cross_entropy(teacher.logits(mixed), targets),
+        0.7 * away_from_share(masks, 0.3, 0.05),
+    ]
+    torch.testing.assert_close(found, sum(wanted))
+    assert wanted[3] > 0.01
+    assert not any(module._forward_pre_hooks for module in model.modules())
+    assert len(block) == 4
+    means = learner.record()["loss"]
+    assert list(means.values()) == pytest.approx([loss.item() for loss in wanted], rel=1e-4)
+
+
+def test_the_loss_of_masks_fades_if_it_is_to():
+    assert [AutoMix(mask_weight=0.2).weight_at(progress) for progress in (0, 0.5, 1)] == [0.2] * 3
+    fading = AutoMix(mask_weight=0.2, mask_fades=True)
+    assert [fading.weight_at(progress) for progress in (0, 0.5, 1)] == pytest.approx([0.2, 0.1, 0])
+
+
 def test_the_loss_of_the_model_reaches_no_mix_block():
     learner, model = begun(AutoMix(update_every=2, share_margin=0.0))
     images, labels = batch()
@@ -157,6 +193,16 @@ def test_the_loss_of_the_model_reaches_no_mix_block():
     trained = [*model.parameters(), *learner.param_groups()[1]["params"]]
     # The model's own classifier and the second head both learn.
     assert all(parameter.grad is not None and parameter.grad.norm() > 0 for parameter in trained)
+
+
+def test_the_block_is_trained_now_and_then():
+    learner, model = begun(AutoMix(update_every=3))
+    trained = []
+    for _ in range(7):
+        learner.zero_grad()
+        learner.learning_loss(step_of(model, *batch())).backward()
+        trained.append(learner.block.value.bias.grad is not None)
+    assert trained == [True, False, False] * 2 + [True]
 
 
 def test_what_the_model_learns_does_not_depend_on_whether_the_block_does():
@@ -213,24 +259,6 @@ def test_a_share_that_is_only_moved_is_told_from_a_gain():
     assert abs(found["learned"] - found["even"]) > 1e-3
 
 
-def test_nearly_black_and_white_masks_raise_an_alarm():
-    draw = a_draw(0.5, [1, 0])
-    sharp = (torch.rand(2, 1, 8, 8) > 0.5).float()
-    for mask, alarm in ((sharp, 1.0), (torch.rand(2, 1, 8, 8), 0.0)):
-        numbers = measured(draw, torch.cat((mask, 1 - mask), 1))
-        found = record_of({name: float(number) for name, number in numbers.items()})["mask"]
-        assert found["saturated"] == alarm == float(found["standard deviation"] > SATURATED)
-
-
-@pytest.mark.parametrize("alpha", [0.5, 2.0])
-def test_mixup_with_the_same_moments_stands_in(alpha):
-    shares = torch.distributions.Beta(alpha, alpha).sample((200_000,))
-    squares = (shares**2 + (1 - shares) ** 2).mean().item()
-    assert static_mix({"squares": squares})["alpha"] == pytest.approx(alpha, rel=0.03)
-    assert static_mix({"squares": 0.5})["alpha"] == 100
-    assert static_mix({"squares": 1.0})["alpha"] == 0
-
-
 def test_the_mask_is_recorded_beside_the_share():
     learner, model = begun(AutoMix())
     for _ in range(8):
@@ -241,6 +269,14 @@ def test_the_mask_is_recorded_beside_the_share():
         value == pytest.approx(0.5, abs=0.1) or name in ("share 0.1", "share 0.9")
         for name, value in means.items()
     )
+
+
+def test_an_epoch_is_told_apart_from_the_one_before():
+    learner, model = begun(AutoMix())
+    learner.learning_loss(step_of(model, *batch()))
+    assert learner.record()["loss"]
+    learner.begin_epoch(0.5, None)
+    assert learner.record()["loss"] == {}
 
 
 @pytest.mark.slow

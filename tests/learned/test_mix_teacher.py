@@ -6,12 +6,12 @@ from functools import partial
 import pytest
 import torch
 from mask_lessons import CLASSES, SHAPE, a_draw, augmenter_of, batch, begun, step_of
-from torch import Generator
+from torch import Generator, nn
 
 from automix_search.errors import InputError
 from automix_search.images import ImageSpec
-from automix_search.learned import LearnedStep
-from automix_search.learned.automix import AutoMix
+from automix_search.learned import LearnedStep, StepContext
+from automix_search.learned.automix import AdAutoMix, AutoMix
 from automix_search.learned.automix.momentum import follow_rate
 from automix_search.losses import RegMixup
 from automix_search.models import ModelSpec, build_model
@@ -48,6 +48,30 @@ def test_a_teacher_that_stays_and_one_that_takes_all_over(rate):
     assert all(torch.equal(one, other) for one, other in zip(after, wanted, strict=True))
 
 
+def test_after_a_step_the_teacher_has_followed():
+    learner, model = begun(AutoMix(follow_start=0.1, follow_end=0.01))
+    before = [parameter.clone() for parameter in learner.teacher.looker.network.parameters()]
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    learner.update(StepContext(model, optimizer, batch(), None, 0.0))
+    after = learner.teacher.looker.network.parameters()
+    for old, new, theirs in zip(before, after, model.parameters(), strict=True):
+        torch.testing.assert_close(new, 0.9 * old + 0.1 * theirs)
+    assert learner.record()["teacher"]["momentum"] == pytest.approx(0.9)
+    assert set(learner.record()["loss of the teacher"]) == {"learned", "flat", "even"}
+
+
+def test_a_teacher_of_half_the_resolution_looks_at_a_quarter_of_the_pixels():
+    learner, model = begun(AutoMix(resolution=0.5, layer=1))
+    seen = []
+    learner.teacher.looker.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
+    model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
+    learner.learning_loss(step_of(model, *batch()))
+    assert [tuple(shape[2:]) for shape in seen] == [(6, 8), (6, 8), (12, 16), (12, 16)]
+
+
 def test_statistics_of_the_teacher_are_its_own_and_of_clean_images():
     learner, model = begun(AutoMix())
     images, _ = batch()
@@ -59,6 +83,9 @@ def test_statistics_of_the_teacher_are_its_own_and_of_clean_images():
     learner.teacher.maps(images)
     assert not torch.equal(norm.running_mean, before)
     assert not norm.training
+    gathered = norm.running_mean.clone()
+    learner.learning_loss(step_of(model, *batch()))
+    assert not torch.equal(norm.running_mean, gathered)
     learner.teacher.follow(model, 1.0)
     assert not torch.equal(norm.running_mean, model[0][1].running_mean)
 
@@ -79,6 +106,33 @@ def test_tokens_of_a_transformer_are_places():
     images, labels = batch()
     assert learner.teacher.maps(images).shape == (6, 64, 6, 8)
     learner.learning_loss(step_of(model, images, labels)).backward()
+
+
+class ClassToken(nn.Module):
+    """Puts a token that is no place before those that are."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        tokens = features.flatten(2).mT
+        return torch.cat((torch.full_like(tokens[:, :1], 99.0), tokens), 1)
+
+
+def test_a_class_token_is_no_place():
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 2, 2), ClassToken(), nn.LayerNorm(8), nn.Flatten(), nn.Linear(392, 3)
+    )
+    learner, model = begun(AutoMix(layer="1"), model)
+    images = torch.rand(2, *SHAPE)
+    torch.testing.assert_close(learner.teacher.maps(images), model[0](images))
+
+
+def test_what_comes_after_the_layer_does_not_change_what_was_seen():
+    """The activation after the norm works in place."""
+    learner, _ = begun(AdAutoMix(layer="1.1"))
+    images = torch.rand(2, *SHAPE)
+    features, logits = learner.teacher.look(images)
+    assert features.min() < 0
+    torch.testing.assert_close(features, learner.teacher.maps(images))
+    torch.testing.assert_close(logits, learner.teacher.logits(images))
 
 
 @pytest.mark.parametrize(
