@@ -14,7 +14,7 @@ from automix_search.learned.madaug import learner as learner_module
 from automix_search.learned.madaug.chosen import apply_chosen, in_groups, on_all, without_replacement
 from automix_search.learned.madaug.network import PolicyNetwork, mixture
 from automix_search.learned.madaug.static import whole_parts
-from automix_search.learned.operators import OPERATORS, operate
+from automix_search.learned.operators import OPERATORS, WITH_LEVEL, operate
 from automix_search.losses import SoftCrossEntropy
 from automix_search.models import ModelSpec, build_model
 from automix_search.policy import Augmenter, Policy
@@ -330,29 +330,56 @@ def test_a_policy_of_another_model_learns_on_and_looks_with_its_own():
     changed = {
         name for name, now in augmenter.learner.state_dict().items() if not torch.equal(now, before[name])
     }
-    assert changed == {"network.0.weight", "network.0.bias", "mean_chances", "mean_levels"}
+    assert changed == {"network.0.weight", "network.0.bias", "mean_chances", "mean_levels", "mean_draws"}
+
+
+def saying(loop: Loop, levels: list[float], logits: list[float]) -> None:
+    """Let the policy say the same of all images."""
+    with torch.no_grad():
+        learner_of(loop).network[-1].weight.zero_()
+        learner_of(loop).network[-1].bias.copy_(torch.tensor(levels + logits))
+    pixels = torch.rand(400, 3, 3, 4, generator=Generator().manual_seed(0))
+    for _ in range(400):
+        augmented(loop, pixels, 0.7)
 
 
 def test_what_was_learned_on_average_is_seen_and_written_as_lists():
-    loop = started(MADAug(operations=("rotate", "solarize", "flip"), tau=0.25))
-    learner = learner_of(loop)
-    with torch.no_grad():
-        learner.network[-1].weight.zero_()
-        learner.network[-1].bias.copy_(torch.tensor([2.0, 0.0, 0.0, 3 * 1.2, 0.0, 3 * 0.4]))
-    for _ in range(400):
-        augmented(loop, loop.inputs[:2], 0.7)
-    record = learner.record()
+    spec = MADAug(operations=("rotate", "solarize", "flip"), operations_per_image=1, tau=0.25)
+    loop = started(spec)
+    saying(loop, [2.0, 0.0, 0.0], [3 * 1.2, 0.0, 3 * 0.4])
+    record = learner_of(loop).record()
     chances = torch.tensor([1.2, 0.0, 0.4]).softmax(0).tolist()
     assert list(record["probability"].values()) == pytest.approx(chances, abs=1e-3)
-    assert record["magnitude"]["rotate"] == pytest.approx(0.8808, abs=1e-3)
+    assert record["magnitude"] == {"rotate": pytest.approx(0.8808, abs=1e-3), "solarize": pytest.approx(0.5)}
     assert record["share"]["augmented"] == Tanh(tau=0.25).factor(0.7)
-    first, flip = learner.marginal()["transform"]["batch"][:2]
+    first, flip = learner_of(loop).marginal()["transform"]["batch"]
     names = [single["op"] for (single,) in first["sub_policies"]]
     assert [names.count(name) for name in ("rotate", "solarize", "identity")] == [23, 7, 10]
     assert first["sub_policies"][0][0]["magnitude"] == pytest.approx(0.8808, abs=1e-3)
-    assert (flip["kind"], flip["probability"]) == ("hflip", pytest.approx(chances[2], abs=1e-3))
+    assert (flip["kind"], flip["probability"]) == ("hflip", pytest.approx(chances[2], abs=0.01))
     assert first["schedule"] == flip["schedule"]
     assert first["schedule"]["tau"] == 0.25
+
+
+def test_what_is_written_counts_draws_and_not_chances():
+    loop = started(AdaAug(operations=("rotate", "solarize", "cutout"), operations_per_image=2))
+    saying(loop, [0.0, 0.0, 0.0], [30.0, 0.0, 0.0])
+    lists, cutout, *again = learner_of(loop).marginal()["transform"]["batch"]
+    names = [single["op"] for (single,) in lists["sub_policies"]]
+    assert [names.count(name) for name in ("rotate", "solarize", "identity")] == [20, 10, 10]
+    assert (cutout["kind"], cutout["size"]) == ("cutout", 0.1)
+    assert cutout["probability"] == pytest.approx(0.25, abs=0.01)
+    assert again == [lists, cutout]
+    assert "schedule" not in lists
+
+
+@pytest.mark.parametrize("kind", [MADAug, AdaAug])
+def test_straight_through_all_that_has_a_level_gets_a_gradient_to_it(kind):
+    loop = started(kind(operations=FEW))
+    learner, context = learner_of(loop), context_of(loop)
+    loop.model.eval()
+    bias = learner.gradients(context, learner.some_of_batch(context, 4))[-1]
+    assert [bool(value != 0) for value in bias] == [name in WITH_LEVEL for name in FEW] + [True] * len(FEW)
 
 
 def test_parts_add_up_to_the_whole():

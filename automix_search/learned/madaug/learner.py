@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
@@ -43,6 +43,7 @@ class AbstractPerImageLearner(AbstractTransformLearner):
 
     mean_chances: Tensor
     mean_levels: Tensor
+    mean_draws: Tensor
 
     def __init__(self, spec: AbstractPerImage, setting: Setting) -> None:
         super().__init__(spec, setting)
@@ -51,8 +52,8 @@ class AbstractPerImageLearner(AbstractTransformLearner):
         self.looker = Looker(spec.trunk, setting)
         features, count = classifier(self.looker.network).in_features, len(spec.operations)
         self.network = PolicyNetwork(features, count, spec.policy_layers).to(setting.device)
-        self.register_buffer("mean_chances", torch.full((count,), 1 / count, device=setting.device))
-        self.register_buffer("mean_levels", torch.full((count,), 0.5, device=setting.device))
+        for name, beginning in (("mean_chances", 1 / count), ("mean_levels", 0.5), ("mean_draws", 1 / count)):
+            self.register_buffer(name, torch.full((count,), beginning, device=setting.device))
         self._check_look()
         if not spec.frozen:
             self.criterion = setting.target_loss
@@ -79,9 +80,10 @@ class AbstractPerImageLearner(AbstractTransformLearner):
         with torch.autocast(step.pixels.device.type, enabled=False):
             levels, logits = self._look(step.pixels)
             chances = (logits / self.spec.temperature).softmax(1)
-            augmented = self._operated(step.pixels, chances, levels)
+            chosen = without_replacement(chances, self._rounds, self.random)
+            augmented = self._operated(step.pixels, chosen, levels)
         if not self.frozen:
-            self._note(chances, levels)
+            self._note(chances, levels, chosen)
             self.counters["progress"] = step.progress
         if share >= 1:
             return augmented
@@ -117,11 +119,17 @@ class AbstractPerImageLearner(AbstractTransformLearner):
         }
 
     def marginal(self) -> Mapping[str, Any]:
-        """As many rounds of single operators as each image gets, drawn as often and as strongly as on average."""
-        said = self.record()
-        rounds = min(self.spec.operations_per_image, len(self.spec.operations))
-        transforms = static_transforms(said["probability"], said["magnitude"], self.curriculum())
-        return {"transform": {"batch": transforms * rounds}}
+        """As many rounds of single operators as each image gets, drawn as often and as strongly as they were.
+
+        An operator is not drawn twice for an image, so that a likely one is drawn less often than its chance says.
+        """
+        draws, levels = by_name(self.spec.operations, self.mean_draws), self.record()["magnitude"]
+        return {"transform": {"batch": static_transforms(draws, levels, self.curriculum()) * self._rounds}}
+
+    @property
+    def _rounds(self) -> int:
+        """Operators for each image."""
+        return min(self.spec.operations_per_image, len(self.spec.operations))
 
     def candidates(self, pixels: Pixels01) -> tuple[list[Tensor], Float[Tensor, "B m"]]:
         """What some of the operators make of images, as the model sees them, and how likely each of them is.
@@ -179,10 +187,9 @@ class AbstractPerImageLearner(AbstractTransformLearner):
                 f"`look_pool` must be 1: {error}"
             ) from None
 
-    def _operated(self, pixels: Pixels, chances: Tensor, levels: Tensor) -> Pixels:
-        """Pixels after operators that are drawn for each image, at levels near those of the policy."""
-        count = min(self.spec.operations_per_image, len(self.spec.operations))
-        chosen, values = without_replacement(chances, count, self.random), _floats(pixels)
+    def _operated(self, pixels: Pixels, chosen: Int64[Tensor, "B rounds"], levels: Tensor) -> Pixels:
+        """Pixels after the operators that were drawn for each image, at levels near those of the policy."""
+        values = _floats(pixels)
         for which in chosen.unbind(1):
             moved = self._uniform(pixels).mul(2).sub(1).mul(self.spec.delta)
             level = (levels.gather(1, which[:, None])[:, 0] + moved).clamp(0, 1)
@@ -199,12 +206,13 @@ class AbstractPerImageLearner(AbstractTransformLearner):
     def _places(self, like: Tensor) -> Float[Tensor, "B 2"]:
         return self.random.uniforms((len(like), 2), like).to(like.device, non_blocking=True)
 
-    def _note(self, chances: Tensor, levels: Tensor) -> None:
+    def _note(self, chances: Tensor, levels: Tensor, chosen: Tensor) -> None:
         """Keep running means of what the policy says of each image; a level counts as its operator is likely."""
-        seen = chances.mean(0)
         weighted = torch.lerp((chances * levels).mean(0), self.mean_levels * self.mean_chances, KEPT)
-        self.mean_chances.lerp_(seen, 1 - KEPT)
+        self.mean_chances.lerp_(chances.mean(0), 1 - KEPT)
         self.mean_levels.copy_(weighted / self.mean_chances)
+        positions = torch.arange(len(self.mean_draws), device=chosen.device)
+        self.mean_draws.lerp_((chosen[..., None] == positions).float().mean((0, 1)), 1 - KEPT)
 
 
 def _floats(pixels: Pixels) -> Pixels01:

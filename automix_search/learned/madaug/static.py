@@ -22,7 +22,7 @@ def static_transforms(
     Cutout and the flip, which lists of sub-policies do not hold, are transforms of their own.
 
     Args:
-        chances: Of each operator; they sum to 1.
+        chances: Of each operator in a round; they sum to 1.
         levels: Of each operator that has one.
         schedule: Of the part of the images that is augmented.
     """
