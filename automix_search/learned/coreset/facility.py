@@ -68,11 +68,12 @@ def farthest_and_sums(points: Points) -> tuple[Float[Tensor, "G"], Float[Tensor,
     return farthest, torch.cat(sums, 1)
 
 
-def facility_location(points: Points, budgets: Int64[Tensor, "G"]) -> Bool[Tensor, "G P"]:
+def facility_location(points: Points, budgets: Sequence[int]) -> Bool[Tensor, "G P"]:
     """The points of each group that greedy facility location chooses, by similarity `farthest - distance`.
 
     Each is the one by which the similarity of all points to their nearest chosen one grows most. Lazy: what a point
-    would gain can only shrink, so that what it was when last looked at is a bound.
+    would gain can only shrink, so that what it was when last looked at is a bound. Once all are looked at anew, one of
+    them is chosen for sure.
 
     Args:
         points: The points.
@@ -83,8 +84,10 @@ def facility_location(points: Points, budgets: Int64[Tensor, "G"]) -> Bool[Tenso
     bounds = torch.where(points.valid, bounds, CHOSEN)
     rounding = ROUNDING * farthest * points.valid.sum(1)
     cover = torch.zeros_like(bounds).masked_fill(~points.valid, torch.inf)
-    left, looks = budgets.clone(), min(TOGETHER, bounds.shape[1])
-    while left.any():
+    left, looks = torch.tensor(budgets, device=bounds.device), min(TOGETHER, bounds.shape[1])
+    for _ in range(max(budgets) * (bounds.shape[1] // looks + 2)):
+        if not left.any():
+            break
         highest, some = bounds.topk(min(looks + 1, bounds.shape[1]))
         others = highest[:, looks:].sum(1, keepdim=True) if highest.shape[1] > looks else CHOSEN
         some, open_ = some[:, :looks], highest[:, :looks] > CHOSEN
@@ -100,9 +103,14 @@ def facility_location(points: Points, budgets: Int64[Tensor, "G"]) -> Bool[Tenso
     return (bounds == CHOSEN) & points.valid
 
 
-def followers(points: Points, chosen: Bool[Tensor, "G P"]) -> Float[Tensor, "G P"]:
-    """For how many points each chosen one is the nearest; those for none count for one. 0 for the others."""
-    most = int(chosen.sum(1).max())
+def followers(points: Points, chosen: Bool[Tensor, "G P"], most: int) -> Float[Tensor, "G P"]:
+    """For how many points each chosen one is the nearest; those for none count for one. 0 for the others.
+
+    Args:
+        points: The points.
+        chosen: Which of them were chosen.
+        most: How many of a group at most.
+    """
     order = chosen.float().topk(most).indices
     least = torch.full_like(points.valid, torch.inf, dtype=torch.float32)
     nearest = torch.zeros_like(points.valid, dtype=torch.int64)

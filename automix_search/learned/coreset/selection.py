@@ -163,8 +163,9 @@ def _covering(
         for factor in proxies.factors
     ]
     points = Points([factor.nan_to_num() for factor in factors], valid)
-    chosen = facility_location(points, torch.tensor([part.budget for part in group], device=device))
-    weights = followers(points, chosen)
+    budgets = [part.budget for part in group]
+    chosen = facility_location(points, budgets)
+    weights = followers(points, chosen, max(budgets))
     for part, places, counted in zip(group, chosen.to(HOST), weights.to(HOST), strict=True):
         kept = places[: len(part.rows)]
         yield part.rows[kept], counted[: len(part.rows)][kept]
