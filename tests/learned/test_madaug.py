@@ -21,6 +21,7 @@ from automix_search.policy import Augmenter, Policy
 from automix_search.policy.augmenter import LearnedPart
 from automix_search.randomness import Randomness
 from automix_search.schedules import Tanh
+from automix_search.signals import classifier, embed
 from automix_search.testing.learned import BATCH, LearnedContract, Loop, assert_same, learner_of, spec_of
 
 FEW = ("rotate", "solarize", "color", "cutout", "flip", "identity")
@@ -341,6 +342,59 @@ def saying(loop: Loop, levels: list[float], logits: list[float]) -> None:
     pixels = torch.rand(400, 3, 3, 4, generator=Generator().manual_seed(0))
     for _ in range(400):
         augmented(loop, pixels, 0.7)
+
+
+def test_an_update_goes_down_the_gradient(monkeypatch):
+    loop = started(MADAug())
+    learner, before = learner_of(loop), policy_of(loop)
+    monkeypatch.setattr(learner, "gradients", lambda *_: [torch.ones_like(one) for one in before])
+    learner.update(context_of(loop))
+    assert all((now < then).all() for now, then in zip(policy_of(loop), before, strict=True))
+
+
+@pytest.mark.parametrize("count", [2, 4, BATCH])
+def test_an_update_takes_no_more_images_than_it_may(count):
+    loop = started(MADAug(update_batch_size=count, search_batch_size=count))
+    assert len(learner_of(loop).some_of_batch(context_of(loop), count)[0]) == count
+
+
+def test_each_operator_has_a_level_of_its_own():
+    loop = started(AdaAug(operations=("identity", "rotate"), operations_per_image=1, delta=0.0))
+    images = loop.inputs[:BATCH] / 255
+    level, out = said(loop)[:BATCH, 1], augmented(loop, images)
+    ways = [images] + [operate("rotate", images, level, torch.full((BATCH,), sign)) for sign in (1.0, -1.0)]
+    far = torch.stack([(out - way).abs().amax((1, 2, 3)) for way in ways]).amin(0)
+    assert far.max() < 1e-6
+    assert (out != images).any()
+
+
+def test_the_gradient_of_ada_aug_is_that_of_its_loss_on_mixed_features():
+    loop = started(AdaAug(operations=("solarize", "invert", "identity")))
+    learner, context = learner_of(loop), context_of(loop)
+    loop.model.eval()
+    search, state = learner.some_of_batch(context, 4), learner.random.state_dict()
+    found = learner.gradients(context, search)[-1][3:]
+    learner.random.load_state_dict(state)
+    with torch.no_grad():
+        images, _ = learner.candidates(search[0])
+        features = torch.stack([embed(loop.model, image)[1] for image in images])
+    logits = learner._look(search[0])[1].detach().requires_grad_()
+    mixed = torch.einsum("bj,jbd->bd", logits.softmax(1), features)
+    learner.criterion.compare(classifier(loop.model)(mixed), search[1]).backward()
+    torch.testing.assert_close(found, logits.grad.sum(0))
+
+
+@pytest.mark.parametrize(
+    ("spec", "passes"),
+    [
+        (MADAug(), (2, 2)),
+        (MADAug(update_every=1), (4, 4)),
+        (MADAug(update="last_layer", update_every=10, look_pool=2), (1, 1)),
+        (AdaAug(operators_per_update=5, update_every=1), (7, 5)),
+    ],
+)
+def test_passes_are_those_of_a_look_and_a_part_of_an_update(spec, passes):
+    assert spec.extra_passes() == passes
 
 
 def test_what_was_learned_on_average_is_seen_and_written_as_lists():
