@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from automix_search.errors import InputError
 from automix_search.images import ImageSpec
-from automix_search.learned.adamixup import AdaMixUp
+from automix_search.learned.adamixup import AdaMixUp, policy
 from automix_search.learned.adamixup.discriminator import IntrusionDiscriminator
 from automix_search.learned.adamixup.generator import truncated_normal
 from automix_search.learned.adamixup.networks import CopiedNetwork, widen
@@ -20,6 +20,7 @@ from automix_search.learned.adamixup.shares import DrawnShares, symmetric_beta
 from automix_search.models import ModelSpec, build_model
 from automix_search.policy import Augmenter, Policy
 from automix_search.randomness import Randomness
+from automix_search.signals import classifier
 from automix_search.testing.learned import CLASSES, LearnedContract, Loop, learner_of
 
 HOST = torch.device("cpu")
@@ -141,6 +142,33 @@ def one_loss(loop: Loop) -> Tensor:
     return loop.augmenter.loss(loop.model, inputs, labels, 0.0)
 
 
+@pytest.mark.parametrize("folds", [(2,), (2, 3)])
+def test_the_loss_is_that_of_the_specification(folds, monkeypatch):
+    loop, mixtures = loop_of(AdaMixUp(folds=folds, intrusion_weight=0.7)), []
+    monkeypatch.setattr(policy, "blended", lambda *parts: mixtures.append(blended(*parts)) or mixtures[-1])
+    answers: list[Tensor] = []
+    features: list[Tensor] = []
+    loop.model.register_forward_hook(lambda _, __, logits: answers.append(logits))
+    classifier(loop.model).register_forward_pre_hook(lambda _, images: features.append(images[0]))
+    loss = one_loss(loop)
+    labels = nn.functional.one_hot(next(loop.batches())[1], CLASSES).float()
+    weight, real, wanted = learner_of(loop).generators[0].head[1].weight, 4 * len(folds), []
+    judge = learner_of(loop).discriminator.layers
+    for start, mixed in enumerate(mixtures):
+        own = slice(4 * start, 4 * start + 4)
+        logits = torch.cat((answers[0][own], answers[0][real : real + 4]))
+        targets = torch.cat((mixed.targets(labels), labels[:4]))
+        of_task = -(targets * logits.log_softmax(1)).sum(1).mean()
+        verdicts = judge(torch.cat((features[0][own], features[0][real:]))).log_softmax(1)
+        of_intrusion = -(verdicts[:4, 0].sum() + verdicts[4:, 1].sum()) / 12
+        wanted.append(of_task + 0.7 * of_intrusion)
+    torch.testing.assert_close(loss, sum(wanted) / len(folds))
+    trained = [weight, classifier(loop.model).weight, next(loop.model.parameters())]
+    found = torch.autograd.grad(loss, trained, retain_graph=True)
+    for one, other in zip(found, torch.autograd.grad(sum(wanted) / len(folds), trained), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-7)
+
+
 def gradient(intrusion_weight: float) -> Tensor:
     """What the first step tells the last layer of the generator."""
     loop = loop_of(AdaMixUp(intrusion_weight=intrusion_weight))
@@ -220,6 +248,17 @@ def test_the_discriminator_knows_mixtures_from_real_images():
     wrong = discriminator.loss(torch.ones(2, 1), torch.ones(3, 1))
     assert right.item() == pytest.approx(0, abs=1e-6)
     assert wrong.item() == pytest.approx(50 * 2 / 5)
+
+
+def test_a_single_pair_has_no_statistics_of_its_own():
+    contract = TestAdaMixUp()
+    loop = contract.loop((1, 4, 4))
+    means = learner_of(loop).generators[0].network.network[0][1].running_mean
+    before = means.clone()
+    loop.augmenter.loss(loop.model, loop.inputs[:2], loop.labels[:2]).backward()
+    assert torch.equal(means, before)
+    loop.augmenter.loss(loop.model, loop.inputs[:4], loop.labels[:4]).backward()
+    assert not torch.equal(means, before)
 
 
 # ---- frozen, or going on
@@ -320,6 +359,14 @@ def test_widths_mixings_and_shares_are_counted():
     assert statistics.empty
 
 
+def test_the_mixing_of_three_is_what_the_largest_share_leaves():
+    statistics = DrawnShares(1, HOST)
+    region = Region(torch.zeros(1, 2), torch.tensor([[0.2, 0.4]]))
+    statistics.add(0, region, torch.tensor([[0.1, 0.6, 0.3]]))
+    assert statistics.means().mixing.item() == pytest.approx(0.4)
+    assert statistics.means().width.item() == pytest.approx(0.3)
+
+
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 3.0])
 def test_a_symmetric_beta_is_fitted_to_shares(alpha):
     shares = Randomness(Generator().manual_seed(0)).beta(alpha, 50000, torch.empty(1))
@@ -354,9 +401,9 @@ def test_the_record_tells_a_collapse_and_the_marginal_is_mixup_or_nothing(shares
 
 def test_a_loss_that_needs_more_than_logits_is_refused():
     model = build_model(ModelSpec(name="tiny_cnn"), channels=3, size=(8, 8), num_classes=3)
-    policy = Policy.model_validate({"learned": {"kind": "adamixup"}, "loss": {"kind": "regmixup"}})
+    refused = Policy.model_validate({"learned": {"kind": "adamixup"}, "loss": {"kind": "regmixup"}})
     with pytest.raises(InputError, match=r"needs a loss of logits and soft targets.*`regmixup`"):
-        policy.build(num_classes=3, input=ImageSpec(3, (8, 8), (0.5,) * 3, (0.2,) * 3), model=model)
+        refused.build(num_classes=3, input=ImageSpec(3, (8, 8), (0.5,) * 3, (0.2,) * 3), model=model)
 
 
 @pytest.mark.parametrize(
