@@ -12,6 +12,7 @@ from automix_search.learned.base import AbstractLearned
 from automix_search.learned.coreset import DataEfficient
 from automix_search.learned.ct_augment import CTAugment
 from automix_search.learned.deep_auto_augment import DeepAutoAugment
+from automix_search.learned.differentiable import DADA, FasterAutoAugment
 from automix_search.learned.fast_auto_augment import FastAutoAugment
 from automix_search.learned.hard import Hard
 from automix_search.learned.hint_aug import HintAug
@@ -29,6 +30,8 @@ LEARNED = Family(
         Hard,
         HintAug,
         FastAutoAugment,
+        FasterAutoAugment,
+        DADA,
         AutoMix,
         SAMix,
         AdAutoMix,
