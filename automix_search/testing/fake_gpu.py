@@ -281,11 +281,15 @@ def gradients(
     inputs: Tensor | Sequence[Tensor],
     arrived: Tensor | None = None,
     *,
+    retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """`torch.autograd.grad` of one tensor, one node after the other: torch's own engine asks for a real GPU."""
+    """`torch.autograd.grad` of one tensor, one node after the other: torch's own engine asks for a real GPU.
+
+    The graph is always kept.
+    """
     sought = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     wanted = [get_gradient_edge(item) for item in sought]
     start = get_gradient_edge(output)
