@@ -3,9 +3,9 @@
     python benchmarks/equal_compute.py RUN [--write] [--seeds 3] [--first-seed 1000] [--workers 2]
 
 Takes the baselines of a run and the best finished trial of each learned policy, and of none. Each is trained on the
-same fresh seeds twice: for as many epochs as the search trained, and for as many as the time of its own steps leaves it
-when all get what the baseline `none` takes. What a step takes is what the leaderboard of the run says. The scores are
-of the test split, which the search has seen only in its own confirmation, and choose nothing here.
+same fresh seeds twice: for as many epochs as the search trained, and then for as many as the time of its own steps, as
+measured in the first trainings, leaves it when all get what the baseline `none` takes. The scores are of the test
+split, which the search has seen only in its own confirmation, and choose nothing here.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from automix_search.launch import read_launch, resolve
 from automix_search.policy import Policy
 from automix_search.policy.summary import summary
 from automix_search.training.base import AbstractTrainer, Assignment
+from automix_search.training.cost import STEP_TIME
 from automix_search.tuning.leaderboard import Row
 from automix_search.tuning.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A candidate and how long it is trained."""
+    """A candidate, what a step of it takes over one of `none`, and how long it is trained."""
 
     name: str
     policy: Policy
@@ -51,26 +52,35 @@ def candidates(rows: list[Row]) -> list[Row]:
     return list(chosen.values())
 
 
-def score_of(trainer: AbstractTrainer, entry: Entry, seed: int) -> float:
-    """The objective on the test split after one training."""
+def train(trainer: AbstractTrainer, entry: Entry, seed: int) -> tuple[float, float]:
+    """The objective on the test split after one training, and the mean time of its steps in seconds."""
     torch.set_num_threads(1)
-    *_, last = trainer.train(Assignment(entry.policy, seed=seed, epochs=entry.epochs, test=True))
-    return last[f"test_{trainer.objective.metric}"]
+    reports, seconds = [], []
+    for report in trainer.train(Assignment(entry.policy, seed=seed, epochs=entry.epochs, test=True)):
+        reports.append(report)
+        seconds.append(trainer.costs[STEP_TIME])
+    return reports[-1][f"test_{trainer.objective.metric}"], statistics.mean(seconds)
 
 
-def leaderboard(trainer: AbstractTrainer, entries: list[Entry], seeds: list[int], workers: int) -> str:
-    """A markdown table, best first; differences are paired by seed with the baseline `none`."""
+Results = dict[int, list[tuple[float, float]]]
+
+
+def train_all(trainer: AbstractTrainer, entries: list[Entry], seeds: list[int], workers: int) -> Results:
+    """Score and time of each training, by the place of its entry."""
     with ProcessPoolExecutor(workers) as pool:
-        running = {
-            entry: [pool.submit(score_of, trainer, entry, seed) for seed in seeds] for entry in entries
-        }
-        scores = {entry: [future.result() for future in futures] for entry, futures in running.items()}
-    plain = next(values for entry, values in scores.items() if entry.name == "none")
+        running = [[pool.submit(train, trainer, entry, seed) for seed in seeds] for entry in entries]
+        return {place: [future.result() for future in futures] for place, futures in enumerate(running)}
+
+
+def leaderboard(trainer: AbstractTrainer, entries: list[Entry], results: Results, seeds: list[int]) -> str:
+    """A markdown table, best first; differences are paired by seed with the baseline `none`."""
+    scores = [(entry, [score for score, _ in results[place]]) for place, entry in enumerate(entries)]
+    plain = next(values for entry, values in scores if entry.name == "none")
     lines = [
         "| candidate | test | over none, paired | step | epochs | what it does |",
         "|---|---|---|---|---|---|",
     ]
-    for entry, values in sorted(scores.items(), key=lambda item: -statistics.mean(item[1])):
+    for entry, values in sorted(scores, key=lambda item: -statistics.mean(item[1])):
         told = score_over_seeds(trainer.objective.metric, "test", dict(zip(seeds, values, strict=True)))
         gains = [one - other for one, other in zip(values, plain, strict=True)]
         spread = statistics.stdev(gains) / len(gains) ** 0.5
@@ -98,18 +108,17 @@ def main() -> None:
     launch = resolve(read_launch(read_yaml(run.launch)))
     trainer, rows = launch.plan.trainer, candidates(open_run(run).leaderboard())
     seeds = list(range(settings.first_seed, settings.first_seed + settings.seeds))
-    body = []
-    for title in ("Equal epochs", "Equal compute"):
-        entries = [
-            Entry(
-                row.name,
-                row.policy(),
-                factor := row.step_factor or 1.0,
-                max(2, round(launch.plan.length / (factor if title == "Equal compute" else 1.0))),
-            )
-            for row in rows
-        ]
-        body.append(f"## {title}\n\n{leaderboard(trainer, entries, seeds, settings.workers)}")
+    entries = [Entry(row.name, row.policy(), 1.0, launch.plan.length) for row in rows]
+    first = train_all(trainer, entries, seeds, settings.workers)
+    times = [statistics.mean(seconds for _, seconds in first[place]) for place in range(len(entries))]
+    plain = next(seconds for entry, seconds in zip(entries, times, strict=True) if entry.name == "none")
+    timed = [replace(entry, factor=seconds / plain) for entry, seconds in zip(entries, times, strict=True)]
+    cut = [replace(entry, epochs=max(2, round(entry.epochs / max(entry.factor, 1.0)))) for entry in timed]
+    second = train_all(trainer, cut, seeds, settings.workers)
+    body = [
+        f"## Equal epochs\n\n{leaderboard(trainer, timed, first, seeds)}",
+        f"## Equal compute\n\n{leaderboard(trainer, cut, second, seeds)}",
+    ]
     about_run = f"Run `{run.name}`: {launch.plan.length} epochs, {len(seeds)} seeds, ± standard error.\n\n"
     publish(
         "equal-compute",

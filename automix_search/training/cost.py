@@ -19,7 +19,9 @@ _STATUS = Path("/proc/self/status")
 class Meter:
     """Time and memory of one epoch, from when it is made.
 
-    Memory is what tensors take on a GPU; on the CPU it is that of the process, where the system tells it.
+    On a GPU time is that of the clock, and memory what tensors take. On the CPU time is that which the process has
+    spent on its cores, so that other jobs of the machine do not count, and memory is that of the process, where
+    the system tells it.
 
     Args:
         device: Where the training runs.
@@ -32,11 +34,12 @@ class Meter:
         else:
             with suppress(OSError):
                 _PEAK.write_text("5")
-        self._start = time.perf_counter()
+        self._clock = time.perf_counter if device.type == "cuda" else time.process_time
+        self._start = self._clock()
 
     def read(self, steps: int) -> dict[str, float]:
         """Seconds of a step and peak of memory in MB; the caller has waited for the device."""
-        costs = {STEP_TIME: (time.perf_counter() - self._start) / steps}
+        costs = {STEP_TIME: (self._clock() - self._start) / steps}
         peak = self._peak_mb()
         return costs if peak is None else costs | {PEAK_MEMORY: peak}
 
