@@ -132,6 +132,7 @@ class Augmenter:
             model,
             self.teacher,
         )
+        self._learner_device = setting.device
         with seeded_weights(self._random):
             learner = learned.spec.start(setting).to(setting.device)
         if learned.tensors is not None:
@@ -231,6 +232,10 @@ class Augmenter:
         index: Tensor | None,
     ) -> LearnedStep:
         """What the learner is told of a training step."""
+
+        if self.learner is not None and self._learner_device != pixels.device:
+            self.learner.to(pixels.device)
+            self._learner_device = pixels.device
 
         def loss_of(pixels: Tensor, labels: Tensor, mixed: MixedBatch | None = None) -> Tensor:
             return self._loss_of(told.model, x, progress, pixels, labels, mixed)
