@@ -47,24 +47,57 @@ class Form:
     goal: float | None = None
 
 
+def learned(kind: str, **fields: Any) -> dict[str, Any]:
+    """A policy that learns, as a file writes it."""
+    return {"learned": {"kind": kind, **fields}}
+
+
 FORMS = (
     Form("none", {}, 1.0),
     Form("trivial_augment", {"transform": {"batch": [{"kind": "trivial_augment"}]}}, 1.0),
     Form("mixup", {"mix": {"kind": "mixup"}}, 1.0),
-    Form("madaug", {"learned": {"kind": "madaug", "update_every": 10}}, 1.67),
+    Form("adamixup", learned("adamixup"), 2.0),
+    Form("adamixup, cheap: a tiny generator", learned("adamixup", generator="tiny"), 1.5, 1.6),
+    Form("madaug, every 10 steps", learned("madaug", update_every=10), 1.67),
     Form(
-        "madaug, last layer",
-        {"learned": {"kind": "madaug", "update": "last_layer", "update_every": 10, "update_batch_size": 32}},
+        "madaug, cheap: last layer, 6 operators, 32 images, half resolution, every 10 steps",
+        learned(
+            "madaug",
+            update="last_layer",
+            update_every=10,
+            operators_per_update=6,
+            update_batch_size=32,
+            look_pool=2,
+        ),
         None,
         1.4,
     ),
-    Form("automix", {"learned": {"kind": "automix"}}, 2.33),
+    Form("ada_aug", learned("ada_aug")),
+    Form("automix", learned("automix"), 3.0),
+    Form("automix, without the clean head", learned("automix", clean_head=False), 2.33),
     Form(
-        "automix, cheap", {"learned": {"kind": "automix", "clean_head": False, "update_every": 4}}, None, 1.8
+        "automix, cheap: the block every 4 steps, without the clean head",
+        learned("automix", clean_head=False, update_every=4),
+        None,
+        1.8,
     ),
-    Form("samix", {"learned": {"kind": "samix"}}),
-    Form("ad_automix", {"learned": {"kind": "ad_automix"}}),
-    Form("ct_augment", {"learned": {"kind": "ct_augment"}}, 1.33),
+    Form("samix", learned("samix"), 3.0),
+    Form("ad_automix", learned("ad_automix"), 4.0),
+    Form("invariance_constrained", learned("invariance_constrained", gamma=1.0), 2.67),
+    Form(
+        "invariance_constrained, cheap: clean or augmented, by chance",
+        learned("invariance_constrained", form="sample", gamma=1.0),
+        1.67,
+        1.75,
+    ),
+    Form("ct_augment", learned("ct_augment"), 1.33),
+    Form("fast_auto_augment", learned("fast_auto_augment")),
+    Form("adversarial_auto_augment", learned("adversarial_auto_augment"), 1.0),
+    Form("deep_auto_augment", learned("deep_auto_augment")),
+    Form("faster_auto_augment", learned("faster_auto_augment")),
+    Form("dada", learned("dada")),
+    Form("data_efficient, errors of the last epoch", learned("data_efficient", proxy_from="training")),
+    Form("hard", learned("hard")),
 )
 
 
