@@ -25,11 +25,11 @@ from automix_search.transforms.operations import HOST, NAMES
 
 
 class TestFasterAutoAugment(LearnedContract):
-    learned = FasterAutoAugment(operations=("rotate", "solarize", "color", "equalize"))
+    learned = FasterAutoAugment(update_every=1, operations=("rotate", "solarize", "color", "equalize"))
 
 
 class TestAllOperations(LearnedContract):
-    learned = FasterAutoAugment(sub_policies=3, update_every=2)
+    learned = FasterAutoAugment(sub_policies=3)
 
 
 class TestACriticLikeTheModel(LearnedContract):
@@ -246,7 +246,7 @@ def told(loop: Loop) -> list[float]:
 @pytest.mark.parametrize("trunk", ["tiny", "same"])
 def test_the_critic_learns(trunk):
     class Here(LearnedContract):
-        learned = FasterAutoAugment(critic=trunk, operations=("invert", "solarize"))
+        learned = FasterAutoAugment(critic=trunk, update_every=1, operations=("invert", "solarize"))
 
     losses = told(Here().loop())
     assert sum(losses[-10:]) / 10 < sum(losses[:10]) / 10 - 0.05
@@ -270,7 +270,7 @@ def test_the_policy_climbs_realism_and_the_class():
 
 class TestInvertOnly(LearnedContract):
     learned = FasterAutoAugment(
-        sub_policies=1, relaxation=1.0, temperature=1.0, operations=("invert", "identity")
+        sub_policies=1, update_every=1, relaxation=1.0, temperature=1.0, operations=("invert", "identity")
     )
 
 
@@ -335,6 +335,16 @@ def test_it_looks_at_a_known_number_of_images():
     learner.update(StepContext(loop.model, loop.optimizer, batch(loop), None, 0.0))
     hook.remove()
     assert seen == [8, 4, 4]  # both halves, between them, and the augmented one for the policy
+
+
+def test_learns_in_one_step_of_a_few():
+    loop = TestAllOperations().loop()
+    learner, learned = faster(loop), []
+    for _ in range(9):
+        before = learner.stages.get_parameter("weights").detach().clone()
+        learner.update(StepContext(loop.model, loop.optimizer, batch(loop), None, 0.0))
+        learned.append(not torch.equal(before, learner.stages.get_parameter("weights")))
+    assert learned == [True, False, False, False] * 2 + [True]
 
 
 def test_records_what_it_draws():
