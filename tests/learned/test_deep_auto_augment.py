@@ -266,6 +266,24 @@ def test_a_search_step_costs_a_number_of_passes_that_is_known():
     assert images == [4, pairs, pairs] * 2 * 2  # two labels in each of two steps; then no more
 
 
+def test_an_image_behind_the_layers_that_are_found_is_matched_with_its_class():
+    learned = DeepAutoAugment(search_at=0.0, layers=2, labels=1, held_out=6, operations=("invert",))
+    network, seen = nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), []
+    augmenter = Policy(learned=learned).build(num_classes=2, input=spec_of((1, 8, 8)), model=network)
+    assert isinstance(augmenter.learner, DeepAutoAugmentLearner)
+    with torch.no_grad():
+        augmenter.learner.logits[0].copy_(torch.tensor([-50.0, 50.0]))  # always inverts
+    augmenter.learner.num_found.fill_(1)
+    augmenter.begin_epoch(0.5)
+    network.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0][:, 0, 0, 0] * 0.3 + 0.4))
+    labels = torch.arange(12) % 2
+    held_out = (torch.where(labels == 0, 0.2, 0.8).view(-1, 1, 1, 1).expand(-1, 1, 8, 8), labels)
+    batch = (torch.full((4, 1, 8, 8), 0.1), torch.ones(4).long())
+    augmenter.update(StepContext(network, torch.optim.SGD(network.parameters()), batch, held_out, 0.5))
+    assert seen[0].tolist() == pytest.approx([0.8] * 6, abs=1e-6)
+    assert seen[1].tolist() == pytest.approx([0.9, 0.1], abs=1e-6)  # left so, and inverted once more
+
+
 def test_images_of_a_class_that_is_not_held_out_teach_nothing():
     loop = TestLayersThatAreFound().loop()
     loop.augmenter.begin_epoch(0.0)
