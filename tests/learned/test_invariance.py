@@ -163,15 +163,15 @@ class Darkness(nn.Module):
         return self.linear(images.mean((1, 2, 3))[:, None])
 
 
-def learner_on(learned, model=None, size=(8, 10), progress=0.0, **chosen):
+def learner_on(learned, model=None, size=(8, 10), count=64, **chosen):
     """A learner after one step on white pictures of class 1."""
     model = model or Darkness()
     images = ImageSpec(3, size, (0.5,) * 3, (0.5,) * 3)
     augmenter = Policy(learned=learned, **chosen).build(
         num_classes=2, input=images, model=model, generator=Generator().manual_seed(0)
     )
-    white = torch.full((64, 3, *size), 255, dtype=torch.uint8)
-    augmenter.loss(model, white, torch.ones(64, dtype=torch.int64), progress)
+    white = torch.full((count, 3, *size), 255, dtype=torch.uint8)
+    augmenter.loss(model, white, torch.ones(count, dtype=torch.int64), 0.0)
     return augmenter.learner
 
 
@@ -193,11 +193,19 @@ def test_the_sample_form_transforms_as_often_as_gamma_says():
         spec = InvarianceConstrained(form="sample", gamma=0.25, chain_share=share, operations=("invert",))
         model = Darkness()
         model.register_forward_pre_hook(lambda module, images: seen.append((module.training, images[0])))
-        learner_on(spec, model)
+        learner_on(spec, model, count=1000)
         images = next(images for training, images in seen if training)
         count = (images.mean((1, 2, 3)) < 0).sum()
-        assert count.item() == pytest.approx(0.2 * 64, abs=8)
+        assert count.item() == pytest.approx(200, abs=40)
         seen.clear()
+
+
+def test_a_kind_of_operation_that_no_image_got_keeps_its_weight():
+    learner = learner_on(InvarianceConstrained(per="transformation", gamma=0.5), count=2)
+    kept = learner._seen.cells
+    learner.update(type("Context", (), {"progress": 0.0})())
+    present = torch.zeros(5, dtype=torch.bool).index_fill(0, learner._groups[kept], True)
+    assert ((learner.duals.gamma != 0.5) == present).all()
 
 
 def test_a_model_of_one_size_cannot_look_at_smaller_images():
