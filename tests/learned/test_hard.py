@@ -180,10 +180,12 @@ def test_a_shift_by_a_part_of_a_side_and_a_gain_do_what_they_say() -> None:
     assert augmentor.shared is not None
     augmentor.shared.data[0, 2] = 40.0  # a quarter of the width, from the right
     augmentor.shared.data[0, 6] = -40.0  # half the gain
+    augmentor.shared.data[0, 7] = 0.2  # a tenth of full brightness more
+    bias = 0.5 * torch.tensor(0.2).tanh()
     pixels = torch.rand(2, *SHAPE)
     changed = augmentor(pixels)
-    torch.testing.assert_close(changed[..., :9], pixels[..., 3:] / 2)
-    assert not changed[..., 9:].any()
+    torch.testing.assert_close(changed[..., :9], pixels[..., 3:] / 2 + bias)
+    torch.testing.assert_close(changed[..., 9:], bias.expand(2, 1, 8, 3))
 
 
 def test_the_batch_is_doubled_and_both_halves_have_the_labels() -> None:

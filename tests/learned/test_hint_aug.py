@@ -221,6 +221,38 @@ def test_the_attack_moves_the_loss_where_it_should_within_its_bounds(away: bool,
     assert (moved > 0).all()
 
 
+def test_the_model_is_asked_about_no_other_changes_than_those_of_the_patches() -> None:
+    pixels, mask, asked = pixels_of(), torch.zeros(6, 1, 9, 12), list[Tensor]()
+    mask[:, :, 3:6, :3] = 1
+
+    def model(images: Tensor) -> Tensor:
+        asked.append(images.detach())
+        return vit()(images)
+
+    targets = torch.full((6, CLASSES), 1 / CLASSES)
+    Attack(0.05, 3, True).perturbed(model, pixels, mask, targets, Randomness(Generator().manual_seed(0)))
+    assert len(asked) == 3
+    assert all(torch.equal(torch.where(mask > 0, pixels, images), pixels) for images in asked)
+
+
+@pytest.mark.parametrize("direction", ["towards_confused", "away_from_true"])
+def test_images_are_driven_to_likely_mistakes_or_away_from_the_truth(direction: Any) -> None:
+    augmenter = built(HintAug(direction=direction, epsilon=0.03), vit(), vit(1))
+    learner, labels = augmenter.learner, nn.functional.one_hot(torch.arange(6) % CLASSES, CLASSES).float()
+    assert isinstance(learner, HintAugLearner)
+    matrix = confusion(torch.tensor([[0.0, 9, 0], [0, 0, 9], [9, 0, 0]]), torch.ones(3))
+    step = augmenter._learned_step(vit(), pixels_of(), pixels_of(), labels, 0.5, None)
+    found = learner.perturbed(step, torch.ones(6, 3, 4), matrix)
+
+    def told(images: Tensor, targets: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(vit()(augmenter.normalise(images)), targets, reduction="none")
+
+    if direction == "towards_confused":
+        assert (told(found, labels @ matrix) < told(pixels_of(), labels @ matrix)).all()
+    else:
+        assert (told(found, labels) > told(pixels_of(), labels)).all()
+
+
 def test_the_target_of_the_attack_has_a_gradient() -> None:
     """The authors' is all zeros, and so has none."""
     pixels, labels = pixels_of(), torch.arange(6) % CLASSES
@@ -280,6 +312,9 @@ def test_confusion_is_that_of_the_epoch_before() -> None:
     assert not torch.allclose(wanted, even, atol=1e-4)
     loop.train_epoch()
     assert torch.equal(learner.confusion(), wanted)
+    learner.begin_epoch(0.9, None)
+    assert not learner.answers.any()
+    assert not learner.seen.any()
 
 
 @pytest.mark.parametrize("which", ["model", "teacher"])

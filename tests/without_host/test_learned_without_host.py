@@ -27,6 +27,7 @@ CLASSES, SIZE, BATCH = 5, (16, 24), 6
 PICTURES = ImageSpec(3, SIZE, (0.5, 0.4, 0.6), (0.2, 0.3, 0.2))
 TRANSFORMER = ModelSpec(name="tiny_vit", options={"depth": 2, "width": 32})
 CONVOLUTIONS = ModelSpec(name="tiny_cnn")
+SLOW = pytest.mark.slow
 
 
 def spec_for(learned: AbstractLearned) -> ModelSpec:
@@ -111,12 +112,11 @@ def take_step(
     augmenter.update(StepContext(model, optimizer, batch(0)[:2], search, progress))
 
 
+PLAIN = [kind_of(member) for member in LEARNED.members]
 VARIANTS = [
-    pytest.param(*item.values, half, id=f"{item.id}{'-autocast' * half}", marks=marks)
+    pytest.param(*item.values, True, id=f"{item.id}-autocast", marks=[] if item.id in PLAIN else [SLOW])
     for item in variants(LEARNED)
-    for half in (False, True)
-    for marks in [[] if half and item.id == kind_of(type(item.values[0])) else [pytest.mark.slow]]
-]
+] + [pytest.param(member(), False, id=kind_of(member), marks=[SLOW]) for member in LEARNED.members]
 
 
 @pytest.mark.parametrize(("learned", "half"), VARIANTS)
