@@ -232,7 +232,6 @@ class Augmenter:
         index: Tensor | None,
     ) -> LearnedStep:
         """What the learner is told of a training step."""
-
         if self.learner is not None and self._learner_device != pixels.device:
             self.learner.to(pixels.device)
             self._learner_device = pixels.device

@@ -10,7 +10,6 @@ from automix_search.mixing import Switch
 from automix_search.policy.schema import Policy
 from automix_search.schedules import AbstractSchedule, Constant
 
-
 MOST_ITEMS = 3
 """Items of a list that are told one by one."""
 
