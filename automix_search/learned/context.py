@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int64, Shaped
@@ -116,9 +117,9 @@ class LearnedStep:
             raise InputError("this policy looks into the model: call `augmenter.loss(model, x, y)`")
         return self.given_model
 
-    @property
+    @cached_property
     def images(self) -> Float[Tensor, "B C H W"]:
-        """The pixels as the model sees them."""
+        """The pixels as the model sees them; never written to."""
         return self.normalise(self.pixels)
 
 
