@@ -12,6 +12,7 @@ from torch.nn import functional
 from automix_search.errors import InputError
 from automix_search.learned import StepContext, unroll
 from automix_search.learned.differentiable import DADA
+from automix_search.learned.differentiable import dada as method
 from automix_search.learned.differentiable.dada import DADALearner
 from automix_search.learned.differentiable.pairs import Choice, Pairs, best
 from automix_search.learned.differentiable.relaxed import bounded
@@ -206,6 +207,27 @@ def test_all_that_is_learned_is_moved_but_levels_of_what_has_none(straight):
     assert (after["pairs.probabilities"] != before["pairs.probabilities"]).all()
     has = torch.tensor([names[place] in WITH_LEVEL for place in learner.pairs.places.flatten().tolist()])
     assert torch.equal((after["pairs.levels"] != before["pairs.levels"]).flatten(), has)
+
+
+def test_the_policy_goes_down_the_answer_and_the_control_variate_learns(monkeypatch):
+    learner, steps = dada(TestEveryStep().loop()), []
+    monkeypatch.setattr(method, "descend", lambda _, gradients: steps.append(gradients))
+    learner.pairs.weights.data = torch.tensor([0.3, -1.0, 0.5])
+    choice = learner.pairs.draw(0.5, learner.random)
+    learner._learn(choice, torch.tensor(-0.02), torch.zeros(3, 2))
+    followed, (of_weights, of_probabilities, _) = steps
+    score = choice.pair - learner.pairs.weights.softmax(0)
+    torch.testing.assert_close(of_weights, -score)  # an answer of the first size seen counts as 1
+    pair = int(choice.pair.argmax())
+    torch.testing.assert_close(of_probabilities[pair], -4 * (choice.applied[pair] - 0.5))
+    assert sum(one.abs().sum() for one in followed) > 0
+
+
+def test_a_step_leaves_no_gradient_behind():
+    learner = dada(TestEveryStep().loop())
+    learner.update(context_of(TestEveryStep().loop()))
+    assert all(one.grad is None for one in (*learner.parameters(), *learner._controls[0].parameters()))
+    assert learner._controls[0].layers[2].weight.any()
 
 
 def test_only_the_pair_that_was_drawn_learns_its_probabilities(monkeypatch):

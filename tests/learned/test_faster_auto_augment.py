@@ -10,6 +10,7 @@ from torch import Generator, nn
 from automix_search.errors import InputError
 from automix_search.learned import StepContext
 from automix_search.learned.differentiable import FasterAutoAugment
+from automix_search.learned.differentiable import faster as method
 from automix_search.learned.differentiable.critic import gradient_penalty
 from automix_search.learned.differentiable.faster import FasterAutoAugmentLearner
 from automix_search.learned.differentiable.fields import FOURTEEN_WITH_INVERT
@@ -283,6 +284,75 @@ class Bright(nn.Module):
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return torch.zeros(len(images), 3) + self.unused, images.mean((1, 2, 3))
+
+
+class Fixed:
+    """A loss of 5 that remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.targets: list[torch.Tensor] = []
+
+    def compare(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        self.targets.append(targets)
+        return logits.sum() * 0 + 5
+
+
+def test_critic_and_policy_have_opposite_ends(monkeypatch):
+    loop = TestFasterAutoAugment().loop()
+    learner, losses, judged = faster(loop), [], Fixed()
+    learner.criterion, critic = judged, learner._judges[0]
+    real, augmented, where = torch.randn(4, 3, 9, 12), torch.randn(4, 3, 9, 12), torch.rand(4)
+    found = learner._critics_loss(critic, real, augmented, torch.eye(4), where)
+    distance = critic(real)[1].mean() - critic(augmented)[1].mean()
+    penalty = gradient_penalty(critic, real, augmented, where)
+    torch.testing.assert_close(found, 0.1 * 5 + 10 * penalty - distance)
+    looks = []
+    critic.register_forward_hook(lambda _, __, told: looks.append(told[1]))
+    monkeypatch.setattr(method, "_gradients", lambda loss, part: losses.append(loss) or zeros_like(part))
+    images, labels = batch(loop)
+    learner.update(StepContext(loop.model, loop.optimizer, (images, labels), None, 0.0))
+    torch.testing.assert_close(losses[1], 0.1 * 5 - looks[-1].mean())
+    wanted = learner.setting.encode(labels)
+    assert torch.equal(judged.targets[1], wanted[:4])
+    assert torch.equal(judged.targets[2], wanted[4:])
+
+
+def zeros_like(part: nn.Module) -> list[torch.Tensor]:
+    return [torch.zeros_like(one) for one in part.parameters()]
+
+
+class Halves(nn.Module):
+    """Tells classes by the brightness of each image."""
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return images.mean((1, 2, 3))[:, None].expand(-1, 3), images.mean((1, 2, 3))
+
+
+def test_the_critic_learns_classes_of_real_images():
+    learner = faster(TestFasterAutoAugment().loop())
+    seen = []
+    learner.criterion = Fixed()
+    learner.criterion.compare = lambda logits, _: seen.append(logits) or logits.sum() * 0
+    real, augmented = torch.ones(4, 3, 9, 12), torch.zeros(4, 3, 9, 12)
+    learner._critics_loss(Halves(), real, augmented, torch.eye(4), torch.rand(4))
+    assert (seen[0] == 1).all()
+
+
+def test_chunks_are_of_one_sub_policy_each():
+    class Many(LearnedContract):
+        learned = FasterAutoAugment(sub_policies=1000, chunks=3)
+
+    rows = faster(Many().loop())._shared_out(9, HOST).view(3, 3)
+    assert (rows == rows[:, :1]).all()
+    assert len(set(rows[:, 0].tolist())) == 3
+    assert len(faster(Many().loop())._shared_out(2, HOST)) == 2
+
+
+def test_signs_differ_from_image_to_image():
+    made = stages(("rotate", "identity"), num=1, temperature=1e-3, weights=[1.0, 0.0], probabilities=20.0)
+    out = made.soft(pictures(1).expand(16, -1, -1, -1), torch.zeros(16, dtype=torch.int64), 0.1, randomness())
+    same = [(one - out[0]).abs().max().item() < 1e-4 for one in out]
+    assert 0 < sum(same) < 16
 
 
 def test_learns_until_its_time_and_then_stays():
