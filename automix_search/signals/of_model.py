@@ -166,13 +166,31 @@ def _seen_size(model: nn.Module, sizes: list[tuple[int, int]]) -> Callable[[], N
 
 
 @contextmanager
-def undisturbed(model: nn.Module, like: Tensor) -> Iterator[None]:
-    """Run a model in evaluation mode, eagerly and in float32; every module gets its own mode back."""
+def undisturbed(model: nn.Module, like: Tensor, exact: bool = True) -> Iterator[None]:
+    """Run a model in evaluation mode and eagerly; every module gets its own mode back.
+
+    Args:
+        model: The model.
+        like: Images on its device.
+        exact: In float32; else in the precision of what surrounds it.
+    """
     modes = {module: module.training for module in model.modules()}
     model.eval()
+    precision = torch.autocast(like.device.type, enabled=False) if exact else _no_copies()
     try:
-        with torch.autocast(like.device.type, enabled=False), uncompiled():
+        with precision, uncompiled():
             yield
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+@contextmanager
+def _no_copies() -> Iterator[None]:
+    """Let autocast keep no copies of weights: those made without a graph would serve a pass that needs one."""
+    before = torch.is_autocast_cache_enabled()
+    torch.set_autocast_cache_enabled(False)
+    try:
+        yield
+    finally:
+        torch.set_autocast_cache_enabled(before)

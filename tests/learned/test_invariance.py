@@ -150,6 +150,13 @@ def test_the_weight_of_one_constraint_is_that_of_many_alike():
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
 
 
+def test_proposals_in_half_precision_leave_the_gradient_alone():
+    with torch.autocast("cpu", torch.bfloat16):
+        found, _ = gradients(InvarianceConstrained(form="sample"))
+        wanted, _ = gradients(None)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=0)
+
+
 class Darkness(nn.Module):
     """Class 1 for bright images, class 0 for dark ones."""
 
@@ -184,6 +191,24 @@ def test_chains_end_at_what_the_model_loses_most_by():
     assert learner.accepted.sum() == 64
     assert learner.record()["probability"]["invert"] > 0.9
     assert learner.duals.gamma.item() > 0
+
+
+def test_proposals_are_looked_at_in_the_precision_of_the_training():
+    model, seen = Darkness(), []
+    model.register_forward_hook(lambda module, _, logits: seen.append((module.training, logits.dtype)))
+    with torch.autocast("cpu", torch.bfloat16):
+        learner_on(InvarianceConstrained(form="sample"), model)
+    assert seen == [(False, torch.bfloat16), (True, torch.bfloat16)]
+
+
+@pytest.mark.parametrize(("form", "call"), [("joint", 2), ("sample", 0)])
+def test_the_dual_sees_the_transformed_images_as_they_were_trained_on_or_else_the_chain(form, call):
+    model, logits = Darkness(), []
+    model.register_forward_hook(lambda _, __, output: logits.append(output.detach() * (1 + len(logits))))
+    model.register_forward_hook(lambda _, __, output: output * len(logits))
+    learner = learner_on(InvarianceConstrained(form=form, proposals=1), model)
+    ones = torch.ones(64, dtype=torch.int64)
+    torch.testing.assert_close(learner._seen.losses[0], functional.cross_entropy(logits[call], ones))
 
 
 def test_the_sample_form_transforms_as_often_as_gamma_says():

@@ -91,9 +91,9 @@ class Chains:
     def _losses(
         self, step: LearnedStep, pixels: Pixels, labels: Float[Tensor, "SM K"]
     ) -> Float[Tensor, "SM"]:
-        """What the model loses by each proposal, in evaluation mode."""
+        """What the model loses by each proposal, in evaluation mode and in the precision of the training."""
         images = smaller(step.normalise(pixels), self.resolution)
-        with torch.no_grad(), undisturbed(step.model, images):
+        with torch.no_grad(), undisturbed(step.model, images, exact=False):
             return each_loss(self.criterion, step.model(images), labels)
 
 
