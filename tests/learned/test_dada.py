@@ -214,12 +214,13 @@ def test_the_policy_goes_down_the_answer_and_the_control_variate_learns(monkeypa
     monkeypatch.setattr(method, "descend", lambda _, gradients: steps.append(gradients))
     learner.pairs.weights.data = torch.tensor([0.3, -1.0, 0.5])
     choice = learner.pairs.draw(0.5, learner.random)
-    learner._learn(choice, torch.tensor(-0.02), torch.zeros(3, 2))
-    followed, (of_weights, of_probabilities, _) = steps
+    learner._learn(choice, torch.tensor(-0.02), levels := torch.arange(6.0).view(3, 2))
+    followed, (of_weights, of_probabilities, of_levels) = steps
     score = choice.pair - learner.pairs.weights.softmax(0)
     torch.testing.assert_close(of_weights, -score)  # an answer of the first size seen counts as 1
     pair = int(choice.pair.argmax())
     torch.testing.assert_close(of_probabilities[pair], -4 * (choice.applied[pair] - 0.5))
+    assert torch.equal(of_levels, levels)
     assert sum(one.abs().sum() for one in followed) > 0
 
 

@@ -44,10 +44,11 @@ def test_a_rescaled_share_is_nearer_to_one_half_in_the_middle():
     assert rescaled(0.3, None) == 0.3
 
 
-def test_masks_are_what_the_formulas_of_the_paper_say():
-    """Scaled features side by side, one convolution after another."""
+@pytest.mark.parametrize("frozen", [False, True])
+def test_masks_are_what_the_formulas_of_the_paper_say(frozen):
+    """Scaled features side by side, one convolution after another; a norm by the batch takes the value's scale out."""
     torch.manual_seed(0)
-    block, features, share = SAMixBlock(8, 0.25), torch.randn(6, 8, *GRID), 0.3
+    block, features, share = SAMixBlock(8, 0.25).train(not frozen), torch.randn(6, 8, *GRID), 0.3
     with torch.no_grad():
         for parameter in block.parameters():
             parameter.normal_()
