@@ -165,6 +165,21 @@ def test_the_gradient_of_the_goal_is_that_of_finite_differences() -> None:
     torch.testing.assert_close(found[0], wanted, rtol=0.05, atol=0.02 * wanted.abs().max().item())
 
 
+@torch.no_grad()
+def test_divergences_are_from_the_teacher_and_from_its_clean_answers() -> None:
+    toy = Toy()
+    assert toy.learner.augmentor.shared is not None
+    toy.learner.augmentor.shared.fill_(0.5)
+    changed = toy.learner.augmentor(toy.pixels)
+    clean, taught, found = (
+        logits.log_softmax(1)
+        for logits in (toy.teacher(toy.pixels), toy.teacher(changed), toy.student(changed))
+    )
+    apart = (taught.exp() * (taught - found)).sum(1).mean()
+    kept = (clean.exp() * (clean - taught)).sum(1).mean()
+    assert toy.divergences() == pytest.approx((apart.item(), kept.item()), rel=1e-4)
+
+
 def test_the_change_is_bounded() -> None:
     toy = Toy(lr=5.0, space=0.1, colour=0.05, high=1e6)
     toy.climb(10)
