@@ -368,6 +368,21 @@ def test_each_operator_has_a_level_of_its_own():
     assert (out != images).any()
 
 
+def test_drawn_levels_are_moved_either_way_by_at_most_delta(monkeypatch):
+    loop, seen = started(AdaAug(operations=("rotate",), operations_per_image=1, delta=0.3)), []
+    with torch.no_grad():
+        learner_of(loop).network[-1].weight.zero_()
+        learner_of(loop).network[-1].bias.zero_()
+    monkeypatch.setattr(
+        learner_module, "apply_chosen", lambda *given: seen.append(given[3]) or apply_chosen(*given)
+    )
+    augmented(loop, torch.rand(400, 3, 3, 4, generator=Generator().manual_seed(0)))
+    moved = (seen[0] - 0.5) / 0.3
+    assert moved.abs().max() <= 1 + 1e-6
+    assert moved.mean().item() == pytest.approx(0, abs=0.1)
+    assert moved.min() < -0.95 < 0.95 < moved.max()
+
+
 def test_the_gradient_of_ada_aug_is_that_of_its_loss_on_mixed_features():
     loop = started(AdaAug(operations=("solarize", "invert", "identity")))
     learner, context = learner_of(loop), context_of(loop)
