@@ -9,6 +9,7 @@ mixes the batch itself.
 from __future__ import annotations
 
 import contextlib
+import textwrap
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -170,7 +171,7 @@ class AbstractLearner(nn.Module):
         try:
             self.load_state_dict(dict(tensors))
         except RuntimeError as error:
-            line = " ".join(str(error).split())
+            line = textwrap.shorten(str(error), 200, placeholder=" ...")
             raise InputError(f"the weights are of another policy: {line}") from None
 
 

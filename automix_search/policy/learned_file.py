@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,7 @@ class LearnedFile:
 def pack(learner: AbstractLearner, trunk: Trunk | None) -> bytes:
     """The content of a file with all that a learner has learned until the end of a training."""
     about = {
+        "format": FORMAT,
         "history": [*learner.history, {"progress": 1.0, **learner.record()}],
         "marginal": learner.marginal(),
         "trunk": None if trunk is None else dump(trunk),
@@ -51,23 +53,26 @@ def pack(learner: AbstractLearner, trunk: Trunk | None) -> bytes:
     tensors = {
         name: tensor.detach().cpu().contiguous().clone() for name, tensor in learner.state_dict().items()
     }
-    return save(tensors, {"format": FORMAT, "about": json.dumps(about)})
+    return save(tensors, {"about": json.dumps(about)})  # one key: several come in any order
 
 
 def unpack(content: bytes, source: str) -> LearnedFile:
     """What the content of a file says.
 
     Raises:
-        InputError: It is damaged, or no such file.
+        InputError: It is damaged, or no such file, or of a newer format.
     """
     try:
         tensors = load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         about = json.loads(header["__metadata__"]["about"])
+        if about["format"] != FORMAT:
+            raise InputError(f"{source} is `{about['format']}`; this automix-search reads `{FORMAT}`")
+        trunk = None if about["trunk"] is None else Trunk.model_validate(about["trunk"])
+        return LearnedFile(tensors, about["history"], about["marginal"], trunk)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{source} holds nothing that a policy learned: {error}") from None
-    trunk = None if about["trunk"] is None else Trunk.model_validate(about["trunk"])
-    return LearnedFile(tensors, about["history"], about["marginal"], trunk)
+        line = textwrap.shorten(str(error), 200, placeholder=" ...")
+        raise InputError(f"{source} holds nothing that a policy learned: {line}") from None
 
 
 def read_bytes(weights: Weights) -> bytes:

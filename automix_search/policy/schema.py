@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, JsonValue, TypeAdapter, model_validator
 from torch import Generator, nn
 
+from automix_search.documents import Document
 from automix_search.errors import InputError
 from automix_search.families import Spec, kind_of
 from automix_search.images import ImageSpec
@@ -17,7 +18,7 @@ from automix_search.policy.augmenter import Augmenter, LearnedPart
 from automix_search.policy.learned_file import read_learned
 from automix_search.signals import Need
 from automix_search.transforms import BatchTransform, LoadTransform
-from automix_search.validation import dump
+from automix_search.validation import validate
 
 FORMAT: Literal["automix-search/policy/1"] = "automix-search/policy/1"
 
@@ -100,20 +101,15 @@ class Policy(Spec):
         """The policy without weights that does on average what this one has learned.
 
         Raises:
-            InputError: It learns nothing, or has not learned yet.
+            InputError: It learns nothing, or has not learned yet, or what it does on average is no policy.
         """
         if self.learned is None or self.learned.marginal is None:
             raise InputError("this policy holds nothing learned that could be written without weights")
-        tree = dump(self) | {"learned": None}
-        more = self.learned.marginal
-        transform: Any = more.get("transform", {})
-        tree["transform"] = {
-            **tree["transform"],
-            "batch": [*tree["transform"]["batch"], *transform.get("batch", [])],
-        }
-        return Policy.model_validate(
-            tree | {name: part for name, part in more.items() if name != "transform"}
-        )
+        average = validate(Policy, Document(self.learned.marginal, "`learned.marginal`"))
+        batch = (*self.transform.batch, *average.transform.batch)
+        parts = {name: getattr(average, name) for name in self.learned.marginal if name != "transform"}
+        transform = self.transform.model_copy(update={"batch": batch})
+        return self.model_copy(update={**parts, "learned": None, "transform": transform})
 
     def build(
         self,
@@ -152,5 +148,11 @@ class Policy(Spec):
 
 
 def _part(spec: AbstractLearned) -> LearnedPart:
-    """What learns, with what it learned before."""
+    """What learns, with what it learned before.
+
+    Raises:
+        InputError: It is frozen without any, or they cannot be read.
+    """
+    if spec.frozen and spec.weights is None:
+        raise InputError("`frozen` keeps what was learned: give its `weights`, or leave `frozen` out")
     return LearnedPart(spec, None if spec.weights is None else read_learned(spec.weights).tensors)

@@ -89,6 +89,7 @@ class ClassificationTrainer(AbstractTrainer):
             if not resumed and assignment.origin is not None:
                 run.load(assignment.origin)
         if resumed:
+            self.keep_learned(run, assignment)
             yield run.metrics
         while run.epoch < assignment.last_epoch:
             with random.active():
@@ -137,10 +138,12 @@ class ClassificationTrainer(AbstractTrainer):
         )
 
     def keep_learned(self, run: Run, assignment: Assignment) -> None:
-        """Write down what the policy has learned, after the last epoch."""
-        learner = run.augmenter.learner
-        if run.epoch == run.epochs and assignment.learned is not None and learner is not None:
-            write_atomically(assignment.learned, pack(learner, self.trunk))
+        """Write down what the policy has learned, after the last epoch; what is frozen is written already."""
+        learner, spec = run.augmenter.learner, assignment.policy.learned
+        if learner is None or spec is None or learner.frozen or assignment.learned is None:
+            return
+        if run.epoch == run.epochs:
+            write_atomically(assignment.learned, pack(learner, spec.trunk or self.trunk))
 
     @property
     def trunk(self) -> Trunk | None:
@@ -226,9 +229,10 @@ class ClassificationTrainer(AbstractTrainer):
         check_needs_of_teacher(policy, None if teacher is None else teacher.classes(info), info)
         if policy.needs() or policy.mix.hidden_layers():
             check_sight(policy, self._example())
-        if policy.learned is not None:
-            check_learned(policy, self._example(), self.images, info.num_classes)
-        return settle_loss(policy, info)
+        settled = settle_loss(policy, info)
+        if settled.learned is not None:
+            check_learned(settled, self._example(), self.images, info.num_classes)
+        return settled
 
     def _example(self) -> nn.Module:
         """A model like those that are trained, to look at how it is built."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
+from safetensors.torch import save
 from torch import Generator
 
 from automix_search.errors import InputError
 from automix_search.images import ImageSpec
-from automix_search.learned import StepContext
+from automix_search.learned import StepContext, Trunk
 from automix_search.models import ModelSpec, build_model
-from automix_search.policy import Policy, load_policy, save_policy
-from automix_search.policy.learned_file import as_learned, pack, read_learned
+from automix_search.policy import Policy, Transform, load_policy, save_policy
+from automix_search.policy.learned_file import as_learned, pack, read_learned, unpack
+from automix_search.randomness import Randomness
+from automix_search.transforms import AbstractBatchTransform
 
 SPEC = ImageSpec(1, (8, 8), (0.5,), (0.3,))
 INPUTS = torch.randint(256, (16, 1, 8, 8), generator=Generator().manual_seed(0), dtype=torch.uint8)
@@ -147,3 +151,56 @@ def test_the_course_of_learning_is_in_the_file(learned: Path) -> None:
     assert [moment["progress"] for moment in history] == [0, 0.25, 0.5, 0.75, 1]
     assert history[0]["magnitude"]["rotate"] == pytest.approx(0.5)
     assert history[-1]["magnitude"] != history[0]["magnitude"]
+
+
+class Still(AbstractBatchTransform):
+    """Of the user's own; changes nothing."""
+
+    kind: Literal["still"] = "still"
+
+    def transform(self, images: torch.Tensor, random: Randomness) -> torch.Tensor:
+        return images
+
+
+def test_methods_of_ones_own_stay_in_what_it_does_on_average(learned: Path) -> None:
+    policy = load_policy(learned)
+    own = policy.model_copy(update={"transform": Transform(batch=(Still(),))})
+    assert [transform.kind for transform in own.static().transform.batch] == ["still"] + 2 * ["sub_policies"]
+
+
+def test_an_average_that_is_no_policy_is_refused_with_one_sentence(learned: Path) -> None:
+    policy = load_policy(learned)
+    wrong = policy.learned.model_copy(update={"marginal": {"mix": {"kind": "nonsense"}}})
+    with pytest.raises(InputError, match=r"^`learned\.marginal`.*unknown mixing method `nonsense`"):
+        policy.model_copy(update={"learned": wrong}).static()
+
+
+def test_a_network_to_look_with_is_no_weights(learned: Path) -> None:
+    policy = load_policy(learned)
+    trunk = Trunk(
+        model=ModelSpec(name="tiny_cnn"), channels=1, size=(8, 8), num_classes=4, mean=(0.5,), std=(0.3,)
+    )
+    bare = policy.learned.model_copy(update={"weights": None, "trunk": trunk})
+    with pytest.raises(InputError, match="`frozen` keeps what was learned: give its `weights`"):
+        policy.model_copy(update={"learned": bare}).build(num_classes=4, input=SPEC)
+
+
+@pytest.mark.parametrize(
+    ("about", "sentence"),
+    [
+        ('{"format": "automix-search/learned/9"}', "is `automix-search/learned/9`"),
+        ("{}", "holds nothing that a policy learned"),
+        ("[]", "holds nothing that a policy learned"),
+        ('{"format": "automix-search/learned/1"}', "holds nothing that a policy learned"),
+        (
+            '{"format": "automix-search/learned/1", "history": [], "marginal": {}, "trunk": {"x": 1}}',
+            "holds nothing that a policy learned",
+        ),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_with_one_line(about: str, sentence: str) -> None:
+    content = save({"rates": torch.ones(2)}, {"about": about})
+    with pytest.raises(InputError, match=sentence) as error:
+        unpack(content, "file")
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 400

@@ -66,7 +66,7 @@ def test_a_method_of_the_users_own_is_named_on_reading(tmp_path):
             "format: automix-search/policy/1\nmix: {kind: cutmix, alpha: {range: [0, 1]}}",
             "my.yaml:2 mix.alpha",
         ),
-        ("format: automix-search/policy/1\nlearned: {kind: madaug}", "my.yaml:2 learned"),
+        ("format: automix-search/policy/1\nlearned: {kind: magic}", "my.yaml:2 learned"),
     ],
 )
 def test_what_is_no_policy_is_refused(text, said):

@@ -38,7 +38,7 @@ def test_a_bare_method_is_a_switch_with_one_option():
         {"transform": {"batches": []}},
         {"mix": {"kind": "cutmix", "smoothing": 0.1}},
         {"mix": None},
-        {"learned": {"kind": "madaug"}},
+        {"learned": {"kind": "magic"}},
         {"format": "automix-search/policy/2"},
         {"loss": {"kind": "soft_cross_entropy", "smoothing": float("nan")}},
     ],

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import bars
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -17,10 +18,12 @@ from automix_search.documents import Document
 from automix_search.errors import InputError
 from automix_search.families import kind_of
 from automix_search.learned import LEARNED
+from automix_search.losses import BinaryCrossEntropy
 from automix_search.models import ModelSpec, build_model
 from automix_search.policy import Policy, StepContext
 from automix_search.policy.learned_file import as_learned, unpack
 from automix_search.signals import Need
+from automix_search.training import classification
 from automix_search.training.base import Assignment
 from automix_search.training.classification import ClassificationTrainer
 from automix_search.training.recipe import Recipe
@@ -160,3 +163,55 @@ def test_what_cannot_learn_with_a_model_is_found_before_any_training(
     trainer = trainer_for(policy_of("ct_augment"), folder)
     with pytest.raises(InputError, match=sentence):
         trainer.settle(policy)
+
+
+def test_what_is_frozen_is_not_written_anew(folder: Path, tmp_path: Path) -> None:
+    policy, file = policy_of("ct_augment"), tmp_path / "learned.safetensors"
+    trainer = trainer_for(policy, folder)
+    list(trainer.train(Assignment(policy, seed=3, epochs=1, learned=file)))
+    assert policy.learned is not None
+    frozen = policy.model_copy(update={"learned": as_learned(policy.learned, file)})
+    list(trainer.train(Assignment(frozen, seed=3, epochs=1, learned=tmp_path / "again")))
+    assert not (tmp_path / "again").exists()
+
+
+def test_what_learns_on_keeps_the_network_that_it_looks_with(folder: Path, tmp_path: Path) -> None:
+    policy, file = policy_of("madaug"), tmp_path / "learned.safetensors"
+    trainer = trainer_for(policy, folder)
+    list(trainer.train(Assignment(policy, seed=3, epochs=1, learned=file)))
+    assert policy.learned is not None
+    spec = as_learned(policy.learned, file).model_copy(update={"frozen": False})
+    recipe = trainer.recipe.model_copy(update={"model": ModelSpec(name="small_cnn")})
+    other = ClassificationTrainer(recipe, digits())
+    goes_on = policy.model_copy(update={"learned": spec})
+    list(other.train(Assignment(goes_on, seed=3, epochs=1, learned=file)))
+    again = as_learned(policy.learned, file)
+    assert again.trunk == spec.trunk
+    policy.model_copy(update={"learned": again}).build(num_classes=10, input=trainer.images)
+
+
+def test_a_training_cut_off_at_its_very_end_still_leaves_what_it_learned(
+    folder: Path, tmp_path: Path
+) -> None:
+    policy, file = policy_of("ct_augment"), tmp_path / "learned.safetensors"
+    trainer = trainer_for(policy, folder)
+    assignment = Assignment(
+        policy, seed=3, epochs=1, learned=file, checkpoint=tmp_path / "checkpoint.pt", checkpoint_every_s=0
+    )
+    list(trainer.train(assignment))
+    wanted = file.read_bytes()
+    file.unlink()
+    list(trainer.train(assignment))
+    assert file.read_bytes() == wanted
+
+
+def test_a_policy_is_tried_with_the_loss_that_it_will_have(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Policy] = []
+    monkeypatch.setattr(classification, "check_learned", lambda policy, *_: tried.append(policy))
+    recipe = trainer_for(policy_of("ct_augment"), folder).recipe
+    trainer = ClassificationTrainer(recipe, bars.splits(multi_label=True))
+    settled = trainer.settle(policy_of("ct_augment"))
+    assert tried == [settled]
+    assert isinstance(settled.loss, BinaryCrossEntropy)
