@@ -35,7 +35,8 @@ class Hard(AbstractLearned):
 
     The paper's body and code were not at hand: the bounds, what the running divergence is measured over, and the
     weights of the two divergences are our choice. There, model and change learn in turn; here the model learns in
-    every step.
+    every step. While the change rests its passes are made all the same, since the host does not wait to know that it
+    rests; `every` makes them rarer.
 
     Reference: Nix, Burg and Sinz, HARD: Hard Augmentations for Robust Distillation, 2023,
     https://arxiv.org/abs/2305.14890.

@@ -37,7 +37,9 @@ class InvarianceConstrained(AbstractLearned):
 
     Cheap forms: `form: sample` trains in one pass, and the constraint then looks at the chain's own losses; a
     `chain_share` below 1 runs chains for a part of the batch only; a `resolution` below 1 shows proposals to the model
-    in fewer pixels.
+    in fewer pixels. In the form `sample`, `limit` is held against what the chains see: with fewer pixels or fewer
+    proposals the same limit means another constraint, and with a `chain_share` no larger part of the images is
+    transformed however far gamma rises. Where the policy mixes, the joint form holds the limit against mixed losses.
 
     Proposals are seen in evaluation mode, so that they do not enter batch statistics; in the authors' code they do.
     They start from the images as the policy's transforms gave them, which are not drawn anew for each. With `per:
