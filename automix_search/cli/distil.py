@@ -30,10 +30,11 @@ def distil(
 
     Example: automix-search distil runs/demo/policy.yaml --space -o search_spaces/around.yaml
     """
-    from automix_search.documents import to_yaml, write_atomically
+    from automix_search.documents import Document, to_yaml, write_atomically
     from automix_search.errors import InputError
     from automix_search.policy import load_policy, save_policy
     from automix_search.policy.summary import summary
+    from automix_search.spaces import read_space
     from automix_search.spaces.around import space_around
 
     if output.exists() and not force:
@@ -42,6 +43,10 @@ def distil(
     static = learned.static()
     if space:
         tree = space_around(static, width=width, untouched=len(learned.transform.batch))
+        if read_space(Document(tree, str(output))).is_point:
+            raise InputError(
+                f"what {policy} does on average has no number to search around: {summary(static)}"
+            )
         write_atomically(output, to_yaml(tree))
         console().print(f"{output}: search it with `automix-search launch --space {output}`", markup=False)
         return

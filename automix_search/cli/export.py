@@ -35,7 +35,7 @@ def export(
         raise InputError(f"{output} exists already; give another file with -o, or --force")
     tree = _policy(the_run(run, runs_dir), rank)
     if output is not None:
-        _take_weights_along(tree, output)
+        _take_weights_along(tree, output, force)
         write_atomically(output, to_yaml(tree))
     if as_json:
         print_json(tree)
@@ -45,15 +45,18 @@ def export(
         typer.echo(f'wrote {output}; use it with: load_policy("{output}").build(num_classes=...)')
 
 
-def _take_weights_along(tree: dict[str, Any], output: Path) -> None:
+def _take_weights_along(tree: dict[str, Any], output: Path, force: bool) -> None:
     """Copy what the policy learned to a file beside `output`, and name that one in the tree."""
     from automix_search.documents import write_atomically
+    from automix_search.errors import InputError
     from automix_search.learned import Weights
     from automix_search.policy.learned_file import read_bytes
 
     weights = (tree.get("learned") or {}).get("weights")
     if weights is not None:
         beside = output.with_suffix(".safetensors")
+        if beside.exists() and not force:
+            raise InputError(f"{beside} exists already; give another file with -o, or --force")
         write_atomically(beside, read_bytes(Weights(**weights)))
         weights["file"] = beside.name
 

@@ -90,7 +90,9 @@ def _policy(document: Document) -> str:
     policy = read_policy(document)
     methods = ", ".join(kind_of(type(option.method)) for option in policy.mix.options)
     transforms = ", ".join(kind_of(type(item)) for item in (*policy.transform.load, *policy.transform.batch))
-    return f"a policy: {methods}; transforms: {transforms or 'none'}; loss: {kind_of(type(policy.loss))}"
+    learned = "" if policy.learned is None else f"; learned: {kind_of(type(policy.learned))}"
+    loss = kind_of(type(policy.loss))
+    return f"a policy: {methods}; transforms: {transforms or 'none'}{learned}; loss: {loss}"
 
 
 def _space(document: Document, trainer: str) -> str:

@@ -77,7 +77,7 @@ def _table(history: list[dict[str, Any]]) -> Table:
     for heading in ("", "", "start", "middle", "end"):
         table.add_column(heading, justify="right" if heading else "left")
     for name in groups(history):
-        moments = [moment[name] for moment in history if name in moment]
+        moments = [moment[name] for moment in history if moment.get(name)]
         chosen = (moments[0], moments[len(moments) // 2], moments[-1])
         for label in chosen[-1]:
             table.add_row(name, label, *(f"{moment.get(label, float('nan')):.3g}" for moment in chosen))

@@ -8,7 +8,7 @@ from automix_search.learned.base import (
     Weights,
     seeded_weights,
 )
-from automix_search.learned.context import EpochContext, LearnedStep, Setting, StepContext
+from automix_search.learned.context import EpochContext, LearnedStep, ModelMissing, Setting, StepContext
 from automix_search.learned.methods import LEARNED, Learned
 from automix_search.learned.trunk import Trunk
 
@@ -21,6 +21,7 @@ __all__ = [
     "EpochContext",
     "Learned",
     "LearnedStep",
+    "ModelMissing",
     "Setting",
     "StepContext",
     "Trunk",

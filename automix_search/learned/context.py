@@ -23,6 +23,10 @@ from automix_search.randomness import Randomness
 Pixels = Shaped[Tensor, "B C H W"]  # uint8, or float in [0, 1]
 
 
+class ModelMissing(InputError):
+    """A policy was to be built without the model that it needs."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """Where a policy learns; fixed for one training.
@@ -54,10 +58,10 @@ class Setting:
         """The model to be trained.
 
         Raises:
-            InputError: None was given.
+            ModelMissing: None was given.
         """
         if self.given_model is None:
-            raise InputError("this policy learns with the model: give it, `build(model=...)`")
+            raise ModelMissing("this policy learns with the model: give it, `build(model=...)`")
         return self.given_model
 
     @property

@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 from torch import Generator, Tensor
 
 from automix_search.data import Batches, Splits
+from automix_search.errors import InputError
 from automix_search.images import ImageSpec
+from automix_search.learned import ModelMissing
 from automix_search.policy import Augmenter, Policy
 from automix_search.signals import Need
 
@@ -35,9 +37,14 @@ def draw_learned(title: str, history: History, shown: Sequence[tuple[float, Tens
         title: Stands above.
         history: Moments of a training: the progress, and groups of named numbers.
         shown: Progress, and pictures augmented as the policy does it then: float in [0, 1], `P x C x H x W`.
+
+    Raises:
+        InputError: There is neither a number nor a picture.
     """
     names = groups(history)
     heights = [ROW] * -(-len(names) // 2) + [PICTURE_ROW] * bool(shown)
+    if not heights:
+        raise InputError("there is nothing to draw: the policy told no numbers while it learned")
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.6), layout="constrained")
     figure.suptitle(title, wrap=True)
     grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
@@ -53,13 +60,14 @@ def draw_learned(title: str, history: History, shown: Sequence[tuple[float, Tens
 
 
 def groups(history: History) -> list[str]:
-    """Names of the groups of numbers, as they come."""
-    return [name for name in dict.fromkeys(key for moment in history for key in moment) if name != "progress"]
+    """Names of the groups that have numbers, as they come."""
+    named = (key for moment in history for key in moment if key != "progress" and moment[key])
+    return list(dict.fromkeys(named))
 
 
 def _draw_group(axes: Axes, name: str, history: History) -> None:
     """One group of numbers over the training: lines, or a map where there are many."""
-    moments = [moment for moment in history if name in moment]
+    moments = [moment for moment in history if moment.get(name)]
     labels = list(moments[-1][name])
     progress = [float(moment["progress"]) for moment in moments]
     values = np.array([[float(moment[name].get(label, np.nan)) for label in labels] for moment in moments])
@@ -95,6 +103,10 @@ def augmented(policy: Policy, splits: Splits, seed: int = 0) -> list[tuple[float
         return []
     info = splits.info
     spec = ImageSpec(info.channels, info.size, info.mean, info.std)
+    try:
+        policy.build(num_classes=info.num_classes, input=spec)
+    except ModelMissing:
+        return []
     batches = Batches(splits.train, max(2 * PICTURES, 8), torch.device("cpu"))
     batch = next(iter(batches.epoch(Generator().manual_seed(seed))))
     return [

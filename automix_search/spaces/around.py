@@ -31,7 +31,7 @@ def space_around(policy: Policy, *, width: float = 0.25, untouched: int = 0) -> 
     found = {
         place: spread
         for place, spread in _ranged(position_of(Policy), tree, ())
-        if (place[0] == "mix" and policy.mix.mixes)
+        if (place[0] == "mix" and policy.mix.mixes and (place[-1] != "weight" or len(policy.mix.options) > 1))
         or (place[:2] == ("transform", "batch") and int(place[2]) >= untouched)
     }
     for place in _outermost(found):

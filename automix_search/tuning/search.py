@@ -14,7 +14,7 @@ from typing import Any
 
 import optuna
 
-from automix_search.compute.jobs import Executor, Job, learned_name
+from automix_search.compute.jobs import Executor, Job
 from automix_search.documents import write_atomically
 from automix_search.errors import InputError
 from automix_search.policy import Policy, save_policy
@@ -29,7 +29,7 @@ from automix_search.tuning.sampling import SamplingStage, open_study
 from automix_search.tuning.stages import AbstractStage, BaselineStage, ConfirmStage
 from automix_search.tuning.stopping import AbstractStopping, NoStopping
 from automix_search.tuning.strategies import AbstractStrategy, Pba, Sampling
-from automix_search.tuning.winner import exported, versions
+from automix_search.tuning.winner import exported, forget_learned, versions
 
 
 @dataclass(frozen=True)
@@ -256,15 +256,15 @@ class BestPolicy:
         rows = leaderboard(records, self._plan.trainer.objective)
         leader = (rows[0].name, rows[0].search, rows[0].test)
         if leader != self._leader or time.monotonic() - self._written_s > self.PAUSE_S:
-            self._write(rows)
+            self._write(rows, records)
 
     def write(self, records: Mapping[str, Record]) -> list[Row]:
         """Write both files as things stand now; the leaderboard, best first."""
         rows = leaderboard(records, self._plan.trainer.objective)
-        self._write(rows)
+        self._write(rows, records)
         return rows
 
-    def _write(self, rows: list[Row]) -> None:
+    def _write(self, rows: list[Row], records: Mapping[str, Record]) -> None:
         write_atomically(self._run.leaderboard, as_csv(rows))
         if rows and rows[0].search is not None:
             metric, name = self._plan.trainer.objective.metric, self._run.name
@@ -272,18 +272,11 @@ class BestPolicy:
             policy = exported(rows[0], rows, metric, name, self._about, self._plan.methods, kept)
             save_policy(policy, self._run.policy)
             trials = [row for row in rows if not row.baseline][: self._plan.finalists]
-            self._forget_learned([rows[0], *trials])
+            if policy.learned is None or policy.learned.weights is None:
+                self._run.policy.with_suffix(".safetensors").unlink(missing_ok=True)
+            forget_learned(kept, records, {row.name for row in (rows[0], *trials)})
             self._leader = (rows[0].name, rows[0].search, rows[0].test)
         self._written_s = time.monotonic()
-
-    def _forget_learned(self, best: Sequence[Row]) -> None:
-        """Delete what policies learned that are not among the best, which may be large."""
-        names = {row.name for row in best}
-        for file in self._run.trials.glob(learned_name("*")):
-            if file.stem.partition("@")[0] not in names:
-                file.unlink(missing_ok=True)
-        if best[0].record.asked["policy"].get("learned") is None:
-            self._run.policy.with_suffix(".safetensors").unlink(missing_ok=True)
 
 
 class SpentCheckpoints:

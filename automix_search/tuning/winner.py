@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,7 @@ from automix_search.compute.jobs import learned_name
 from automix_search.policy import Policy, Provenance, Score
 from automix_search.policy.learned_file import as_learned
 from automix_search.tuning.leaderboard import Row
+from automix_search.tuning.ledger import Record
 
 LIBRARIES = ("automix-search", "torch", "torchvision", "timm", "ray", "optuna", "numpy")
 
@@ -62,6 +63,22 @@ def exported(
         versions=versions(),
     )
     return policy.model_copy(update={"provenance": provenance, "learned": learned})
+
+
+def forget_learned(folder: Path, records: Mapping[str, Record], best: Collection[str]) -> None:
+    """Delete what policies learned that are not among the best, which may be large.
+
+    What a training wrote that has not ended for good stays: it may be among the best when it has.
+
+    Args:
+        folder: Where the trainings of a run keep their files.
+        records: All jobs of the run, by name.
+        best: Candidates to keep.
+    """
+    for file in folder.glob(learned_name("*")):
+        record = records.get(file.stem)
+        if record is None or (record.ended and record.candidate not in best):
+            file.unlink(missing_ok=True)
 
 
 def score_of(row: Row, metric: str) -> Score | None:

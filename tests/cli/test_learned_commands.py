@@ -11,7 +11,10 @@ from PIL import Image
 
 from automix_search import search
 from automix_search.documents import read_yaml
-from automix_search.policy import load_policy
+from automix_search.errors import InputError
+from automix_search.models import ModelSpec, build_model
+from automix_search.policy import ImageSpec, Policy, load_policy, save_policy
+from automix_search.policy.learned_file import as_learned, pack
 from automix_search.spaces import load_space
 
 SPACE = {"format": "automix-search/space/1", "learned": {"kind": "ct_augment", "depth": {"range": [1, 2]}}}
@@ -84,3 +87,50 @@ def test_distil_writes_a_plain_policy_and_a_space_around_it(searched: Path, run:
     found = load_space(space)
     assert found.parameters
     found.check()
+
+
+def test_validate_names_what_learns(searched: Path, run: Run) -> None:
+    assert "; learned: ct_augment;" in run("validate", searched / "policy.yaml").out
+
+
+def test_what_was_learned_elsewhere_is_not_written_over(searched: Path, run: Run, tmp_path: Path) -> None:
+    rows = json.loads(run("leaderboard", searched / "learned", "--json").out)
+    rank = next(row["rank"] for row in rows if not row["baseline"])
+    precious = tmp_path / "mine.safetensors"
+    precious.write_bytes(b"precious")
+    command = ("export", searched / "learned", "--rank", rank, "-o", tmp_path / "mine.yaml")
+    refused = run(*command)
+    assert refused.code == 2
+    assert "mine.safetensors exists already" in refused.err
+    assert precious.read_bytes() == b"precious"
+    assert not (tmp_path / "mine.yaml").exists()
+    assert run(*command, "--force").code == 0
+    load_policy(tmp_path / "mine.yaml")
+
+
+def test_an_average_that_does_nothing_is_no_middle_of_a_space(
+    searched: Path, run: Run, tmp_path: Path
+) -> None:
+    policy = load_policy(searched / "policy.yaml")
+    nothing = policy.learned.model_copy(update={"marginal": {}})
+    save_policy(policy.model_copy(update={"learned": nothing}), tmp_path / "idle.yaml")
+    outcome = run("distil", tmp_path / "idle.yaml", "--space", "-o", tmp_path / "space.yaml")
+    assert outcome.code == 2
+    assert "no number" in outcome.err
+    assert not (tmp_path / "space.yaml").exists()
+
+
+def test_what_looks_with_a_model_of_the_users_own_is_shown_without_pictures(run: Run, tmp_path: Path) -> None:
+    images = ImageSpec(1, (8, 8), (0.5,), (0.3,))
+    policy = Policy.model_validate({"learned": {"kind": "madaug", "update": "last_layer"}})
+    model = build_model(ModelSpec(name="tiny_cnn"), channels=1, size=(8, 8), num_classes=10)
+    augmenter = policy.build(num_classes=10, input=images, model=model)
+    augmenter.begin_epoch(0.0)
+    (tmp_path / "raw").write_bytes(pack(augmenter.learner, None))
+    policy = policy.model_copy(update={"learned": as_learned(policy.learned, tmp_path / "raw")})
+    save_policy(policy, tmp_path / "policy.yaml")
+    outcome = run("show", tmp_path / "policy.yaml", "--data", "digits", "-o", tmp_path / "learned.png")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "without pictures" in " ".join(outcome.out.split())
+    with pytest.raises(InputError, match="give it, `build"):
+        policy.build(num_classes=10, input=images)

@@ -3,9 +3,11 @@
 import io
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
+from automix_search.errors import InputError
 from automix_search.report.learned import draw_learned, groups
 
 HISTORY = [
@@ -47,3 +49,15 @@ def test_pictures_stand_below_the_numbers():
 def test_grey_pictures_and_a_single_moment():
     content = draw_learned("a policy", HISTORY[:1], [(0.5, torch.rand(2, 1, 8, 8))])
     assert opened(content).size > 0
+
+
+def test_numbers_that_come_late_or_never_leave_no_gap():
+    late = [{"progress": 0.0, "share": {}, "never": {}}, {"progress": 0.5, "share": {"a": 1.0}}]
+    late.append({"progress": 1.0, "share": {}})
+    assert groups(late) == ["share"]
+    assert opened(draw_learned("a policy", late)).size
+
+
+def test_a_policy_that_tells_nothing_and_shows_nothing_cannot_be_drawn():
+    with pytest.raises(InputError, match="nothing to draw"):
+        draw_learned("a policy", [{"progress": 0.0}, {"progress": 1.0, "share": {}}])

@@ -64,3 +64,11 @@ def test_large_tables_stay_fixed_before_the_number_of_ranges_explodes():
 
 def test_a_policy_that_mixes_nothing_has_nothing_to_search_in_its_mix():
     assert space_around(Policy())["mix"] == space_around(Policy(), width=0.1)["mix"]
+
+
+def test_the_weight_of_the_only_method_is_not_searched():
+    tree = space_around(Policy.model_validate({"mix": MIXUP}))
+    assert tree["mix"]["options"][0]["weight"] == 1
+    two = MIXUP | {"options": [*MIXUP["options"], {"method": {"kind": "cutmix"}}]}
+    tree = space_around(Policy.model_validate({"mix": two}))
+    assert "range" in tree["mix"]["options"][0]["weight"]
