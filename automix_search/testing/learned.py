@@ -90,7 +90,7 @@ class LearnedContract:
         learned: The policy under test.
         model: The network that it learns with: takes images of any size.
         moves: Whether a few steps change what it has learned; not so for procedures that learn nothing.
-        sizes: Heights and widths that the model takes.
+        teacher: The network that it learns from, where it does; None takes one like `model`.
     """
 
     learned: AbstractLearned
