@@ -25,7 +25,7 @@ from automix_search.evidence import score_over_seeds
 from automix_search.launch import read_launch, resolve
 from automix_search.policy import Policy
 from automix_search.policy.summary import summary
-from automix_search.training.base import AbstractTrainer, Assignment
+from automix_search.training.base import AbstractTrainer, Assignment, Objective
 from automix_search.training.cost import STEP_TIME
 from automix_search.tuning.leaderboard import Row
 from automix_search.tuning.run_folder import RunFolder
@@ -41,15 +41,20 @@ class Entry:
     epochs: int
 
 
-def candidates(rows: list[Row]) -> list[Row]:
+def candidates(rows: list[Row], objective: Objective) -> list[Row]:
     """The baselines, and the best finished trial of each kind that learns or does not."""
     chosen: dict[str, Row] = {}
-    for row in sorted(rows, key=lambda row: -(row.search or 0)):
+    finished = [row for row in rows if row.state == "finished" and row.search is not None]
+    for row in sorted(finished, key=lambda row: sign_of(objective) * (row.search or 0.0)):
         learned = row.record.asked["policy"].get("learned") or {"kind": "none"}
         name = row.name if row.baseline else f"learned {learned['kind']}"
-        if row.state == "finished":
-            chosen.setdefault(name, replace(row, name=name))
+        chosen.setdefault(name, replace(row, name=name))
     return list(chosen.values())
+
+
+def sign_of(objective: Objective) -> int:
+    """What scores are multiplied with so that the best comes first."""
+    return -1 if objective.direction == "max" else 1
 
 
 def train(trainer: AbstractTrainer, entry: Entry, seed: int) -> tuple[float, float]:
@@ -80,7 +85,8 @@ def leaderboard(trainer: AbstractTrainer, entries: list[Entry], results: Results
         "| candidate | test | over none, paired | step | epochs | what it does |",
         "|---|---|---|---|---|---|",
     ]
-    for entry, values in sorted(scores, key=lambda item: -statistics.mean(item[1])):
+    sign = sign_of(trainer.objective)
+    for entry, values in sorted(scores, key=lambda item: sign * statistics.mean(item[1])):
         told = score_over_seeds(trainer.objective.metric, "test", dict(zip(seeds, values, strict=True)))
         gains = [one - other for one, other in zip(values, plain, strict=True)]
         spread = statistics.stdev(gains) / len(gains) ** 0.5
@@ -104,9 +110,14 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=2)
     settings = parser.parse_args()
+    if settings.seeds < 2:
+        parser.error("--seeds must be at least 2: a difference over one seed has no standard error")
     run = RunFolder(settings.run)
     launch = resolve(read_launch(read_yaml(run.launch)))
-    trainer, rows = launch.plan.trainer, candidates(open_run(run).leaderboard())
+    trainer = launch.plan.trainer
+    rows = candidates(open_run(run).leaderboard(), trainer.objective)
+    if any(row.record.asked["settings"] for row in rows):
+        parser.error("the run searched the trainer's settings too, and here all are trained by one recipe")
     seeds = list(range(settings.first_seed, settings.first_seed + settings.seeds))
     entries = [Entry(row.name, row.policy(), 1.0, launch.plan.length) for row in rows]
     first = train_all(trainer, entries, seeds, settings.workers)
