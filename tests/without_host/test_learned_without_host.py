@@ -142,3 +142,26 @@ def test_every_learned_policy_takes_steps_learning_and_frozen(learned: AbstractL
         with at_leisure():
             loss_of(frozen, model, 0.5, half)
         loss_of(frozen, model, 0.5, half)
+
+
+@pytest.mark.parametrize("member", LEARNED.members, ids=kind_of)
+def test_built_without_a_model_it_goes_where_the_images_are(member: type[AbstractLearned]) -> None:
+    learned = member()
+    policy, spec = Policy(learned=learned), spec_for(learned)
+    trunk = Trunk(
+        model=spec, channels=3, size=SIZE, num_classes=CLASSES, mean=PICTURES.mean, std=PICTURES.std
+    )
+    frozen = learned.model_copy(update={"frozen": True, "trunk": trunk})
+    if frozen.needs():
+        pytest.skip("it needs the model by nature")
+    teacher = network(spec.name, 1) if Need.TEACHER in policy.needs() else None
+    learning = policy.build(
+        num_classes=CLASSES, input=PICTURES, model=network(spec.name, 0), teacher=teacher
+    ).learner
+    assert learning is not None
+    part = LearnedPart(frozen, dict(learning.state_dict()))
+    augmenter = Augmenter((), policy.mix, policy.loss, part, num_classes=CLASSES, input=PICTURES)
+    with fake_gpu(), at_leisure():
+        images, labels, _ = batch(0)
+        augmented, targets = augmenter(images, labels, 0.5)
+        assert (augmented.device, targets.device) == (GPU, GPU)
