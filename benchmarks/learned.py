@@ -57,14 +57,19 @@ FORMS = (
     Form("trivial_augment", {"transform": {"batch": [{"kind": "trivial_augment"}]}}, 1.0),
     Form("mixup", {"mix": {"kind": "mixup"}}, 1.0),
     Form("adamixup", learned("adamixup"), 2.0),
-    Form("adamixup, cheap: a tiny generator", learned("adamixup", generator="tiny"), 1.5, 1.6),
+    Form(
+        "adamixup, cheap: a tiny generator that learns every 4 steps",
+        learned("adamixup", generator="tiny", update_every=4),
+        1.5,
+        1.6,
+    ),
     Form("madaug, every 10 steps", learned("madaug", update_every=10), 1.67),
     Form(
-        "madaug, cheap: last layer, 6 operators, 32 images, half resolution, every 10 steps",
+        "madaug, cheap: last layer, 6 operators, 32 images, half resolution, every 20 steps",
         learned(
             "madaug",
             update="last_layer",
-            update_every=10,
+            update_every=20,
             operators_per_update=6,
             update_batch_size=32,
             look_pool=2,
