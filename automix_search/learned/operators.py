@@ -15,29 +15,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from automix_search.transforms import geometry
-from automix_search.transforms.operations import OPERATIONS, WARPS, Recolour, Warp
+from automix_search.transforms.operations import OPERATIONS, WARPS, OperationName, Recolour, Warp
 from automix_search.transforms.random_augment import narrow
 
-OperatorName = Literal[
-    "shear_x",
-    "shear_y",
-    "translate_x",
-    "translate_y",
-    "rotate",
-    "brightness",
-    "color",
-    "contrast",
-    "sharpness",
-    "posterize",
-    "solarize",
-    "autocontrast",
-    "equalize",
-    "identity",
-    "invert",
-    "solarize_add",
-    "cutout",
-    "flip",
-]
+OperatorName = Literal[OperationName, "cutout", "flip"]
 OperatorNames = tuple[OperatorName, ...]
 OPERATORS: OperatorNames = get_args(OperatorName)
 
