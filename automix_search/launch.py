@@ -89,7 +89,8 @@ class LaunchConfig(Spec):
     trials: int = Field(24, ge=1, description="How many points of the space to try.")
     time_budget: str | None = Field(None, description="No trial starts after this time, such as 30m or 2h.")
     budget: str | None = Field(
-        None, description="Compute for the whole search, such as 40gpu-h or 2cpu-h, race and confirmation too."
+        None,
+        description="Compute for the whole search, such as 40gpu-h or 2cpu-h, race and confirmation too.",
     )
     epochs: int | None = Field(
         None, ge=1, description="Length of every training; null leaves it to the trainer."

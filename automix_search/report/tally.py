@@ -15,7 +15,6 @@ from automix_search.tuning.samplers import GRID
 from automix_search.tuning.search import SearchPlan
 from automix_search.tuning.strategies import Sampling
 
-
 Phase = Literal["searching", "racing", "confirming"]
 
 PHASES: Mapping[Stage, Phase] = {"race": "racing", "confirm": "confirming"}

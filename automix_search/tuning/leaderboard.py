@@ -106,9 +106,7 @@ def leaderboard(records: Mapping[str, Record], objective: Objective) -> list[Row
     ]
 
 
-def _score(
-    metric: str, split: Literal["valid", "test"], values: Mapping[int, float] | None
-) -> Score | None:
+def _score(metric: str, split: Literal["valid", "test"], values: Mapping[int, float] | None) -> Score | None:
     return score_over_seeds(metric, split, values) if values else None
 
 
