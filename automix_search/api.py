@@ -238,7 +238,7 @@ def open_run(run: RunFolder) -> SearchResult:
     """
     records = read_records(run.ledger)
     environment = run.read_environment()
-    objective = Objective(**environment["objective"])
+    objective = Objective.of(environment["objective"])
     rows, verdict = leaderboard(records, objective), read_verdict(run.verdict)
     return SearchResult(run, objective, rows, environment["about"], verdict=verdict)
 

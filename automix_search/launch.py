@@ -22,10 +22,11 @@ from automix_search.spaces import Candidate, Space, read_space
 from automix_search.training.base import AbstractTrainer
 from automix_search.training.custom import load_class, load_trainer
 from automix_search.training.factory import trainer_from_recipe
+from automix_search.training.objectives import aimed, objective_of
 from automix_search.tuning.baselines import baselines_of
 from automix_search.tuning.budget import Compute, compute
 from automix_search.tuning.population.fitness import check_population
-from automix_search.tuning.samplers import sampler_factory
+from automix_search.tuning.samplers import ONE_OBJECTIVE, sampler_factory
 from automix_search.tuning.search import SearchPlan
 from automix_search.tuning.stopping import NoStopping, Stopping
 from automix_search.tuning.strategies import Pba, Sampling, Strategy
@@ -104,6 +105,12 @@ class LaunchConfig(Spec):
     scheduler: Annotated[Stopping, BeforeValidator(_by_name, json_schema_input_type=str | Stopping)] = (
         NoStopping()
     )
+    objective: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="What the search is for, where not the trainer's own: [accuracy, ece min, cost/step_time]. "
+        "With several, the first guides early stopping and the verdict.",
+    )
     race: RaceSettings = RaceSettings()
     confirm: Confirm = Confirm()
     retries: int = Field(1, ge=0, description="How often a failed training is tried again.")
@@ -122,6 +129,20 @@ class LaunchConfig(Spec):
     def _is_a_time(cls, value: str | None) -> str | None:
         if value is not None and value != "0s":
             seconds(value)
+        return value
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("objective")
+    @classmethod
+    def _are_objectives(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        metrics = [objective_of(text).metric for text in value or ()]
+        twice = next((metric for metric in metrics if metrics.count(metric) > 1), None)
+        if twice is not None:
+            raise ValueError(f"`{twice}` stands twice")
         return value
 
     @field_validator("budget")
@@ -213,6 +234,9 @@ def resolve(
         check_format(space_document, "space")
         space = read_space(space_document, base=trainer.transform, settings=trainer.settings, methods=own)
     trainer = _aimed(trainer, space)
+    if config.objective is not None:
+        trainer = aimed(trainer, [objective_of(text) for text in config.objective])
+    _check_sampler(config, trainer)
     if isinstance(config.strategy, Pba):
         check_population(config.strategy, space, trainer, config.epochs)
         _check_shared(profile)
@@ -240,6 +264,20 @@ def resolve(
     )
     origins = {"space": space_document.source, "trainer": trainer_source, "cluster": profile_document.source}
     return Launch(_written_out(config, plan, profile), plan, profile, origins)
+
+
+def _check_sampler(config: LaunchConfig, trainer: AbstractTrainer) -> None:
+    """See that the search can go for all of the trainer's objectives.
+
+    Raises:
+        InputError: It cannot.
+    """
+    if not trainer.objective.also:
+        return
+    if config.sampler in ONE_OBJECTIVE:
+        raise InputError(f"the sampler `{config.sampler}` optimises one metric; use tpe or nsga2 for several")
+    if isinstance(config.strategy, Pba):
+        raise InputError("the strategy `pba` optimises one metric; leave `strategy` out for several")
 
 
 def _compute(config: LaunchConfig, trainer: AbstractTrainer) -> Compute | None:

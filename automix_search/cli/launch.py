@@ -26,6 +26,12 @@ def launch(
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Length of every training.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What the search is for: accuracy, 'ece min', cost/step_time; give it again for several."
+        ),
+    ] = None,
     sampler: Annotated[str | None, typer.Option(help="tpe, random, gp, cmaes, grid or module:Name.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Early stopping: none, asha or median.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
@@ -59,6 +65,7 @@ def launch(
         "budget": budget,
         "epochs": epochs,
         "seed": seed,
+        "objective": objective or None,
         "sampler": sampler,
         "scheduler": scheduler,
         "name": name,

@@ -11,13 +11,17 @@ import warnings
 from collections.abc import Callable
 
 import optuna
-from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 
 from automix_search.errors import InputError, unknown_name
 from automix_search.user_code import load_object
 
 GRID = "grid"
 STARTUP_TRIALS = 10
+POPULATION = 20
+"""Trials of a generation of `nsga2`."""
+ONE_OBJECTIVE = ("cmaes",)
+"""Samplers that cannot optimise several metrics at once."""
 
 
 def _tpe(seed: int) -> BaseSampler:
@@ -35,11 +39,16 @@ def _cmaes(seed: int) -> BaseSampler:
     return make(seed=seed, n_startup_trials=STARTUP_TRIALS, warn_independent_sampling=False)
 
 
+def _nsga2(seed: int) -> BaseSampler:
+    return NSGAIISampler(seed=seed, population_size=POPULATION)
+
+
 BUILT_IN: dict[str, Callable[[int], BaseSampler]] = {
     "tpe": _tpe,
     "random": lambda seed: RandomSampler(seed=seed),
     "gp": _gp,
     "cmaes": _cmaes,
+    "nsga2": _nsga2,
     GRID: lambda seed: RandomSampler(seed=seed),  # grid points are enqueued; the sampler is never asked
 }
 
@@ -48,7 +57,7 @@ def sampler_factory(name: str) -> Callable[[int], BaseSampler]:
     """The function from a seed to a sampler that `name` stands for.
 
     Args:
-        name: tpe, random, gp, cmaes, grid, or `package.module:Name` of what gives an Optuna sampler.
+        name: tpe, random, gp, cmaes, nsga2, grid, or `package.module:Name` of what gives an Optuna sampler.
 
     Raises:
         InputError: No such sampler.
