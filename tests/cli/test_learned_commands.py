@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Run
 from PIL import Image
+from running import Run
 
 from automix_search import search
-from automix_search.documents import read_yaml
 from automix_search.errors import InputError
 from automix_search.models import ModelSpec, build_model
 from automix_search.policy import ImageSpec, Policy, load_policy, save_policy
@@ -53,7 +52,7 @@ def test_the_export_of_a_trial_brings_what_it_learned(searched: Path, run: Run, 
     assert policy.learned.frozen
     assert policy.provenance.training.startswith("t0000@")
     assert policy.learned.trunk.model.name == "tiny_cnn"
-    assert read_yaml(tmp_path / "mine.yaml").tree["learned"]["weights"]["file"] == "mine.safetensors"
+    assert "file: mine.safetensors" in (tmp_path / "mine.yaml").read_text()
 
 
 def test_show_tells_and_draws(searched: Path, run: Run, tmp_path: Path) -> None:
