@@ -20,8 +20,8 @@ from automix_search.training.base import AbstractTrainer, Objective
 from automix_search.training.factory import trainer_from_objects
 from automix_search.training.recipe import Recipe
 from automix_search.tuning.driver import Observer
-from automix_search.tuning.leaderboard import Row, leaderboard
 from automix_search.tuning.kept_weights import keep_weights, kept_names
+from automix_search.tuning.leaderboard import Row, leaderboard
 from automix_search.tuning.ledger import read_records
 from automix_search.tuning.run_folder import RunFolder, create_run, find_run
 from automix_search.tuning.search import check_same_data, conduct, describe_trainer

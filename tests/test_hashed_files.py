@@ -8,9 +8,15 @@ from automix_search.documents import read_yaml
 from automix_search.hashed_files import found_from, hashed_files, renamed, seen_from
 
 TREE = {
-    "learned": {"choice": [None, {"kind": "ct_augment", "weights": {"file": "a.safetensors", "sha256": "1"}}]},
+    "learned": {
+        "choice": [None, {"kind": "ct_augment", "weights": {"file": "a.safetensors", "sha256": "1"}}]
+    },
     "weights": "start.safetensors",
-    "more": ({"sha256": "2", "file": "/far/b"}, {"file": "c", "sha256": "3", "size": 1}, {"file": 4, "sha256": "5"}),
+    "more": (
+        {"sha256": "2", "file": "/far/b"},
+        {"file": "c", "sha256": "3", "size": 1},
+        {"file": 4, "sha256": "5"},
+    ),
 }
 
 
@@ -31,7 +37,9 @@ def test_what_is_found_from_a_folder_is_seen_from_it_again(tmp_path: Path) -> No
 
 
 def test_a_yaml_file_names_them_beside_itself(tmp_path: Path) -> None:
-    (tmp_path / "space.yaml").write_text("learned: {weights: {file: a.safetensors, sha256: '1'}}\nweights: b\n")
+    (tmp_path / "space.yaml").write_text(
+        "learned: {weights: {file: a.safetensors, sha256: '1'}}\nweights: b\n"
+    )
     document = read_yaml(tmp_path / "space.yaml")
     assert list(hashed_files(document.tree)) == [(str(tmp_path / "a.safetensors"), "1")]
     assert document.tree["weights"] == "b"

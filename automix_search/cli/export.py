@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from automix_search.tuning.run_folder import RunFolder
 
 
-AFRESH = (
-    "note: what it learned was not kept, as the run keeps it for its best policies only; this one will learn afresh"
-)
+AFRESH = "note: a run keeps what was learned for its best policies only; this one will learn afresh"
 
 
 def export(

@@ -55,7 +55,8 @@ def _reused(policy: Policy, source: str, learned: Reuse | None) -> Policy:
 def read_steadily(path: Path | str, read: Callable[[Document], ReadT]) -> ReadT:
     """What `read` makes of a policy file and the file that it names.
 
-    A search may write both anew while they are read: where that fails and the policy file has changed, it is tried again.
+    A search may write both anew while they are read: where that fails and the policy file has changed, they are read
+    again.
 
     Raises:
         InputError: The file cannot be read, or `read` says so of one that stays as it is.
@@ -126,7 +127,7 @@ def _spares(path: Path) -> set[Path]:
     if not path.exists():
         return set()
     try:
-        named = {(Path(file), _spare(path.absolute(), sha)) for file, sha in hashed_files(read_yaml(path).tree)}
+        named = list(hashed_files(read_yaml(path).tree))
     except InputError:  # it is no YAML, and is to be written over
         return set()
-    return {file for file, spare in named if file == spare}
+    return {Path(file) for file, sha256 in named if Path(file) == _spare(path.absolute(), sha256)}

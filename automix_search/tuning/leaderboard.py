@@ -37,6 +37,8 @@ class Row:
         step_time_s: Seconds of a training step, the median over epochs; None where the trainer does not say.
         peak_memory_mb: Memory at its peak, in MB; None where the trainer does not say.
         step_factor: Its step's time over that of the baseline `none`.
+        population_s: Seconds of all trainings of the population that its schedule comes from, one after the other;
+            None where it comes from none.
     """
 
     rank: int
@@ -52,6 +54,7 @@ class Row:
     step_time_s: float | None = None
     peak_memory_mb: float | None = None
     step_factor: float | None = None
+    population_s: float | None = None
 
     def policy(self, methods: Iterable[type] = ()) -> Policy:
         """The candidate's policy; `methods` are classes of the user's own."""
@@ -68,7 +71,8 @@ def leaderboard(records: Mapping[str, Record], objective: Objective) -> list[Row
         if record.stage == "confirm" and record.state == "finished":
             again[record.candidate].append(record)
     searched = [record for record in records.values() if record.stage in ("baseline", "search")]
-    rows = [_row(record, again[record.candidate], objective) for record in searched]
+    population = [record.seconds for record in records.values() if record.stage == "population"]
+    rows = [_row(record, again[record.candidate], objective, population) for record in searched]
     sign = -1.0 if objective.direction == "max" else 1.0
 
     def place(row: Row) -> tuple[object, ...]:
@@ -94,7 +98,7 @@ def leaderboard(records: Mapping[str, Record], objective: Objective) -> list[Row
     ]
 
 
-def _row(record: Record, again: Sequence[Record], objective: Objective) -> Row:
+def _row(record: Record, again: Sequence[Record], objective: Objective, population: Sequence[float]) -> Row:
     return Row(
         rank=0,
         name=record.candidate,
@@ -110,6 +114,7 @@ def _row(record: Record, again: Sequence[Record], objective: Objective) -> Row:
         peak_memory_mb=max(
             (each[PEAK_MEMORY] for each in record.metrics if PEAK_MEMORY in each), default=None
         ),
+        population_s=sum(population) if population and record.stage == "search" else None,
     )
 
 
@@ -154,6 +159,7 @@ def as_data(row: Row) -> dict[str, Any]:
         "step_time_s": row.step_time_s,
         "step_factor": row.step_factor,
         "peak_memory_mb": row.peak_memory_mb,
+        "population_s": row.population_s,
         "params": dict(row.record.asked["params"]),
     }
 

@@ -126,7 +126,9 @@ def test_without_it_nothing_begins(shared: Path, tmp_path: Path, named_by: str, 
     weights.unlink()
     if damage == "tampered":
         weights.write_bytes(b"something else")
-    with pytest.raises(InputError, match="cannot read what" if damage == "missing" else "hash differs") as error:
+    with pytest.raises(
+        InputError, match="cannot read what" if damage == "missing" else "hash differs"
+    ) as error:
         launched(shared, **more)
     assert "\n" not in str(error.value)
     assert str(weights) in str(error.value)
@@ -160,5 +162,7 @@ def test_the_same_arguments_go_on_with_it(shared: Path) -> None:
 
 def test_workers_that_do_not_see_the_run_folder_are_refused(shared: Path) -> None:
     far = {"format": "automix-search/cluster/1", "kind": "address", "address": "auto"}
-    with pytest.raises(InputError, match="what policies learned before lies in the run folder, which this cluster"):
+    with pytest.raises(
+        InputError, match="what policies learned before lies in the run folder, which this cluster"
+    ):
         resolve(LaunchConfig(space=str(shared / "space.yaml"), trainer=RECIPE, cluster=far))
