@@ -64,8 +64,8 @@ def shared(taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 def launched(folder: Path, **more: Any) -> SearchResult:
     """A search of a single trial, all by the files in a folder."""
     plan: dict[str, Any] = {"space": folder / "space.yaml", "trainer": folder / "recipe.yaml", "trials": 1}
-    confirm = {"confirm": {"finalists": 0}}
-    return search(**{**plan, **more}, cluster="debug", name="run", settings=confirm)
+    unconfirmed = {"race": {"finalists": 0}}
+    return search(**{**plan, **more}, cluster="debug", name="run", settings=unconfirmed)
 
 
 def scores(result: SearchResult) -> dict[str, float | None]:
