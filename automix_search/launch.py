@@ -17,6 +17,7 @@ from automix_search.compute.profiles import AbstractProfile, AddressProfile, loa
 from automix_search.documents import ChangedDocument, Document, Place, Tree
 from automix_search.errors import InputError
 from automix_search.families import Spec
+from automix_search.hashed_files import found_from
 from automix_search.presets import find_preset
 from automix_search.spaces import Candidate, Space, read_space
 from automix_search.training.base import AbstractTrainer
@@ -25,6 +26,7 @@ from automix_search.training.factory import trainer_from_recipe
 from automix_search.training.objectives import aimed, objective_of
 from automix_search.tuning.baselines import baselines_of
 from automix_search.tuning.budget import Compute, compute
+from automix_search.tuning.kept_weights import check_weights
 from automix_search.tuning.population.fitness import check_population
 from automix_search.tuning.samplers import ONE_OBJECTIVE, sampler_factory
 from automix_search.tuning.search import SearchPlan
@@ -237,9 +239,11 @@ def resolve(
     if config.objective is not None:
         trainer = aimed(trainer, [objective_of(text) for text in config.objective])
     _check_sampler(config, trainer)
+    if check_weights(space, trainer):
+        _check_shared(profile, "what policies learned before lies in the run folder")
     if isinstance(config.strategy, Pba):
         check_population(config.strategy, space, trainer, config.epochs)
-        _check_shared(profile)
+        _check_shared(profile, "the strategy `pba` hands checkpoints from one training to the next")
     space.check(partial(_settle, trainer))
     plan = SearchPlan(
         space=space,
@@ -297,11 +301,11 @@ def _compute(config: LaunchConfig, trainer: AbstractTrainer) -> Compute | None:
     return budget
 
 
-def _check_shared(profile: AbstractProfile) -> None:
+def _check_shared(profile: AbstractProfile, what: str) -> None:
     if isinstance(profile, AddressProfile) and not profile.shared_runs:
         raise InputError(
-            "the strategy `pba` hands checkpoints from one training to the next, which this cluster's workers cannot "
-            "see; put the run folder on a shared disk and set `cluster.shared_runs` to true"
+            f"{what}, which this cluster's workers cannot see; put the run folder on a shared disk and set "
+            f"`cluster.shared_runs` to true"
         )
 
 
@@ -348,6 +352,7 @@ def _named(config: LaunchConfig, kind: Literal["space", "trainer", "cluster"]) -
     tree = document.tree
     for path, new in changes.items():
         tree = with_change(tree, path.split(".")[1:], new, path)
+    tree = found_from(tree, Path())
     places: dict[Place, str] = {tuple(path.split(".")[1:]): f"`set: {path}`" for path in changes}
     return ChangedDocument(tree, document.source, document.lines, changes=places)
 

@@ -41,6 +41,8 @@ class Row:
         step_time_s: Seconds of a training step, the median over epochs; None where the trainer does not say.
         peak_memory_mb: Memory at its peak, in MB; None where the trainer does not say.
         step_factor: Its step's time over that of the baseline `none`.
+        population_s: Seconds of all trainings of the population that its schedule comes from, one after the other;
+            None where it comes from none.
     """
 
     rank: int
@@ -59,6 +61,7 @@ class Row:
     step_time_s: float | None = None
     peak_memory_mb: float | None = None
     step_factor: float | None = None
+    population_s: float | None = None
 
     def policy(self, methods: Iterable[type] = ()) -> Policy:
         """The candidate's policy; `methods` are classes of the user's own."""
@@ -78,12 +81,14 @@ def leaderboard(records: Mapping[str, Record], objective: Objective) -> list[Row
     for record in records.values():
         if record.stage in ("race", "confirm") and record.state == "finished":
             again[record.candidate].append(record.name)
+    population = [record.seconds for record in records.values() if record.stage == "population"]
     rows = [
         replace(
             _row(record),
             valid=_score(metric, "valid", valid.get(record.candidate)),
             test=_score(metric, "test", test.get(record.candidate)),
             trainings=tuple(again[record.candidate]),
+            population_s=sum(population) if population and record.stage == "search" else None,
         )
         for record in records.values()
         if record.stage in ("baseline", "search")
@@ -180,6 +185,7 @@ def as_data(row: Row) -> dict[str, Any]:
         "step_time_s": row.step_time_s,
         "step_factor": row.step_factor,
         "peak_memory_mb": row.peak_memory_mb,
+        "population_s": row.population_s,
         "params": dict(row.record.asked["params"]),
     }
 
