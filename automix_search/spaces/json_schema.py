@@ -19,12 +19,30 @@ JsonSchema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+DECLARED: JsonSchema = {"const": "default", "description": "As the method declares it."}
+
+CONFIDENCE: JsonSchema = {
+    "enum": ["low", "medium", "high"],
+    "default": "medium",
+    "description": "How sure the prior is.",
+}
+
 RANGE: JsonSchema = {
     "type": "object",
     "description": "Numbers from low to high, both included.",
     "properties": {
-        "range": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+        "range": {
+            "anyOf": [
+                {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+                DECLARED,
+            ]
+        },
         "log": {"type": "boolean", "default": False, "description": "Spread evenly in the logarithm."},
+        "prior": {
+            "anyOf": [{"type": "number"}, {"const": "default", "description": "The field's own default."}],
+            "description": "A value that is known to do well.",
+        },
+        "confidence": CONFIDENCE,
     },
     "required": ["range"],
     "additionalProperties": False,
@@ -167,8 +185,11 @@ def _choice(values: list[JsonSchema]) -> JsonSchema:
                 "anyOf": [
                     {"type": "array", "items": option, "minItems": 1},
                     {"type": "object", "additionalProperties": option, "minProperties": 1},
+                    DECLARED,
                 ]
-            }
+            },
+            "prior": {"description": "The option that is known to do well, by its value or name."},
+            "confidence": CONFIDENCE,
         },
         "required": ["choice"],
         "additionalProperties": False,

@@ -1,7 +1,7 @@
 """From the tree a user writes to one in which every hole is explicit.
 
-`default` becomes the range that the method declares, a bare name (`cutmix`) the method with every declared
-range, and the bounds of a range take the type of the field: `int` where it takes whole numbers only, else
+`default`, or `{range: default}`, becomes the range that the method declares, a bare name (`cutmix`) the method with
+every declared range, a prior gets its confidence, and the bounds of a range take the type of the field: `int` where it takes whole numbers only, else
 `float`. A resolved tree reads back as the same space, whatever a later version declares.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic.fields import FieldInfo
 
@@ -18,14 +18,10 @@ from automix_search.errors import unknown_name
 from automix_search.families import Spec
 from automix_search.ranges import Choice, Range, declared_range
 from automix_search.schema_walk import UNKNOWN, Position, children, kinds_at
+from automix_search.spaces.holes import is_hole
+from automix_search.spaces.labels import labels_of
+from automix_search.spaces.written_priors import DEFAULT, KEYS, prior_of_choice, prior_of_range, usual_value
 from automix_search.validation import describe
-
-DEFAULT = "default"
-
-
-def is_hole(tree: Tree) -> bool:
-    """Whether a tree is a range or a choice."""
-    return isinstance(tree, Mapping) and ("range" in tree or "choice" in tree)
 
 
 class Resolver:
@@ -101,17 +97,38 @@ class Resolver:
         return name
 
     def _hole(self, position: Position, tree: Mapping[str, Tree], path: Place, base: Tree) -> Tree:
-        allowed = ("range", "log") if "range" in tree else ("choice",)
+        allowed = ("range", "log", *KEYS) if "range" in tree else ("choice", *KEYS)
         for key in tree:
             if key not in allowed:
                 what = "a range has" if "range" in tree else "a choice has"
-                self._problem((*path, key), f"unknown key `{key}`; {what} the keys {' and '.join(allowed)}")
-        if "range" in tree:
-            return self._range(position, tree, path)
-        return self._choice(position, tree["choice"], path, base)
+                known = f"{', '.join(allowed[:-1])} and {allowed[-1]}"
+                self._problem((*path, key), f"unknown key `{key}`; {what} the keys {known}")
+        before = len(self.problems)
+        resolve = self._range if "range" in tree else self._choice
+        resolved = resolve(position, tree, path, base)
+        if len(self.problems) > before or not is_hole(resolved):
+            return resolved
+        try:
+            return {**resolved, **self._prior(position, tree, resolved, base)}
+        except ValueError as error:
+            self._problem((*path, "prior" if "prior" in tree else "confidence"), str(error))
+            return None
 
-    def _range(self, position: Position, tree: Mapping[str, Tree], path: Place) -> Tree:
+    def _prior(
+        self, position: Position, tree: Mapping[str, Tree], resolved: Mapping[str, Tree], base: Tree
+    ) -> Tree:
+        usual = usual_value(position, base)
+        if "range" in resolved:
+            low, high = resolved["range"]
+            return prior_of_range(tree, Range(low, high), usual, whole=isinstance(low, int))
+        options = resolved["choice"]
+        values = list(options.values()) if isinstance(options, Mapping) else options
+        return prior_of_choice(tree, labels_of(options), values, usual)
+
+    def _range(self, position: Position, tree: Mapping[str, Tree], path: Place, base: Tree) -> Tree:
         bounds, log = tree["range"], tree.get("log", False)
+        if bounds == DEFAULT:
+            return self._declared(position, "range", tree, path)
         problem = range_problem(position, bounds, log)
         if problem is None:
             low, high = bounds
@@ -119,8 +136,23 @@ class Resolver:
         self._problem((*path, "range"), problem)
         return None
 
-    def _choice(self, position: Position, options: Tree, path: Place, base: Tree) -> Tree:
-        place = (*path, "choice")
+    def _declared(
+        self, position: Position, kind: Literal["range", "choice"], tree: Mapping[str, Tree], path: Place
+    ) -> Tree:
+        """What `{range: default}` or `{choice: default}` stands for."""
+        before = len(self.problems)
+        declared = self._default(position, (*path, kind))
+        if "log" in tree:
+            self._problem((*path, "log"), "`range: default` is as the field declares it; take `log` out")
+        if len(self.problems) == before and is_hole(declared) and kind not in declared:
+            other = "choice" if kind == "range" else "range"
+            self._problem((*path, kind), f"this field declares a {other}; write `{other}: default`")
+        return declared
+
+    def _choice(self, position: Position, tree: Mapping[str, Tree], path: Place, base: Tree) -> Tree:
+        options, place = tree["choice"], (*path, "choice")
+        if options == DEFAULT:
+            return self._declared(position, "choice", tree, path)
         if not isinstance(options, list | tuple | Mapping):
             self._problem(
                 place, f"a choice is a list of options, or a mapping of named ones, not {describe(options)}"
