@@ -23,7 +23,13 @@ def launch(
     time_budget: Annotated[str | None, typer.Option(help="No trial starts after this time: 30m, 2h.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Length of every training.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="tpe, random, gp, cmaes, grid or module:Name.")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="tpe, priorband, random, gp, cmaes, grid or module:Name.")
+    ] = None,
+    warm_start: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RUN", help="Begin with the best points of an earlier run; may be repeated."),
+    ] = None,
     scheduler: Annotated[str | None, typer.Option(help="Early stopping: none, asha or median.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
     runs_dir: Annotated[Path | None, typer.Option(help="Folder of all runs.")] = None,
@@ -56,6 +62,7 @@ def launch(
         "epochs": epochs,
         "seed": seed,
         "sampler": sampler,
+        "warm_start": warm_start or None,
         "scheduler": scheduler,
         "name": name,
         "runs_dir": None if runs_dir is None else str(runs_dir),

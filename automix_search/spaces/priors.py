@@ -1,9 +1,9 @@
 """What a prior means: draws about a value, and how likely they are.
 
-A number is drawn from a normal distribution about the prior, cut off at the ends of its range, on the scale on which the
-range is spread (the logarithm's, where it is logarithmic); its standard deviation is a half, a quarter or an eighth of the
-range for a low, medium or high confidence. An option is the prior's in a quarter, a half or three quarters of the draws,
-and any of them, the prior's too, in the rest.
+A number is drawn from a normal distribution about the prior, cut off at the ends of its range, on the scale on which
+the range is spread (the logarithm's, where it is logarithmic); its standard deviation is a half, a quarter or an
+eighth of the range for a low, medium or high confidence. An option is the prior's in a quarter, a half or three
+quarters of the draws, and any of them, the prior's too, in the rest.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From the tree a user writes to one in which every hole is explicit.
 
 `default`, or `{range: default}`, becomes the range that the method declares, a bare name (`cutmix`) the method with
-every declared range, a prior gets its confidence, and the bounds of a range take the type of the field: `int` where it takes whole numbers only, else
-`float`. A resolved tree reads back as the same space, whatever a later version declares.
+every declared range, a prior gets its confidence, and the bounds of a range take the type of the field: `int` where it
+takes whole numbers only, else `float`. A resolved tree reads back as the same space, whatever a later version declares.
 """
 
 from __future__ import annotations

@@ -33,22 +33,22 @@ Params = Mapping[str, Scalar]
 class PriorBand:
     """Draws each point evenly, from the priors, or near the best point so far.
 
-    The first of the three has probability 1 / (1 + `ETA` ** rung). The rest is shared between the other two by how likely
-    the best third of the trials would be under each, the better weighing more: a prior that points to the wrong place is
-    soon left for the incumbent. Before `ETA` trials have finished all of it is the priors'. An incumbent's numbers move
-    half of the time, each by a quarter of its range (one standard deviation); its options seldom change, so most
-    proposals stay in its branch.
+    The first of the three has probability 1 / (1 + `ETA` ** rung). The rest is shared between the other two by how
+    likely the best third of the trials would be under each, the better weighing more: a prior that points to the wrong
+    place is soon left for the incumbent. Before `ETA` trials have finished all of it is the priors'. An incumbent's
+    numbers move half of the time, each by a quarter of its range (one standard deviation); its options seldom change,
+    so most proposals stay in its branch.
 
-    It keeps nothing between proposals: a point depends on the seed and on the study's trials alone. The authors tie the
-    rung to the bracket of HyperBand that a trial starts in. Our trainings all start at the beginning, so it is drawn, as
-    often as HyperBand's brackets would have it.
+    It keeps nothing between proposals: a point depends on the seed and on the study's trials alone. The authors tie
+    the rung to the bracket of HyperBand that a trial starts in. Our trainings all start at the beginning, so it is
+    drawn, as often as HyperBand's brackets would have it.
 
     Args:
         space: What is searched, with its priors.
         seed: Of this proposal.
 
-    Reference: Mallik et al., PriorBand: Practical Hyperparameter Optimization in the Age of Deep Learning, NeurIPS 2023,
-    https://arxiv.org/abs/2306.12370.
+    Reference: Mallik et al., PriorBand: Practical Hyperparameter Optimization in the Age of Deep Learning, NeurIPS
+    2023, https://arxiv.org/abs/2306.12370.
     """
 
     space: Space

@@ -61,7 +61,9 @@ BUILT_IN: dict[str, SamplerFactory] = {
     "priorband": lambda seed, space: PointSampler(PriorBand(space, seed).choose, RandomSampler(seed=seed)),
     "gp": _from_priors(_gp),
     "cmaes": lambda seed, space: _cmaes(seed),
-    GRID: lambda seed, space: RandomSampler(seed=seed),  # grid points are enqueued; the sampler is never asked
+    GRID: lambda seed, space: RandomSampler(
+        seed=seed
+    ),  # grid points are enqueued; the sampler is never asked
 }
 
 
