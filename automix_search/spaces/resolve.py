@@ -1,7 +1,7 @@
 """From the tree a user writes to one in which every hole is explicit.
 
-`default`, or `{range: default}`, becomes the range that the method declares, a bare name (`cutmix`) the method with
-every declared range, a prior gets its confidence, and the bounds of a range take the type of the field: `int` where it
+`default`, or a prior alone, becomes the range that the method declares, a bare name (`cutmix`) the method with every
+declared range, a prior gets its confidence, and the bounds of a range take the type of the field: `int` where it
 takes whole numbers only, else `float`. A resolved tree reads back as the same space, whatever a later version declares.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from pydantic.fields import FieldInfo
 
@@ -45,6 +45,8 @@ class Resolver:
             return self._hole(position, tree, path, base)
         if tree == DEFAULT and position is not UNKNOWN:
             return self._default(position, path)
+        if self._is_prior(position, tree):
+            return self._with_prior(position, tree, self._default(position, path, "{prior: …}"), path, base)
         if isinstance(tree, str):
             return self._name(position, tree, path)
         if isinstance(tree, Mapping):
@@ -79,11 +81,11 @@ class Resolver:
             )
         return resolved
 
-    def _default(self, position: Position, path: Place) -> Tree:
+    def _default(self, position: Position, path: Place, written: str = DEFAULT) -> Tree:
         declared = declared_range(position.field) if position.field is not None else None
         if declared is None:
             self._problem(
-                path, "`default` stands for a range that the field declares, but this one declares none"
+                path, f"`{written}` stands for a range that the field declares, but this one declares none"
             )
             return None
         return explicit(position, declared)
@@ -104,9 +106,26 @@ class Resolver:
                 known = f"{', '.join(allowed[:-1])} and {allowed[-1]}"
                 self._problem((*path, key), f"unknown key `{key}`; {what} the keys {known}")
         before = len(self.problems)
-        resolve = self._range if "range" in tree else self._choice
-        resolved = resolve(position, tree, path, base)
-        if len(self.problems) > before or not is_hole(resolved):
+        if "range" in tree:
+            resolved = self._range(position, tree, path)
+        else:
+            resolved = self._choice(position, tree["choice"], path, base)
+        return (
+            resolved
+            if len(self.problems) > before
+            else self._with_prior(position, tree, resolved, path, base)
+        )
+
+    def _is_prior(self, position: Position, tree: Tree) -> bool:
+        """Whether a mapping is a prior that stands for the declared range, and not one with a field of that name."""
+        alone = isinstance(tree, Mapping) and "prior" in tree and set(tree) <= set(KEYS)
+        return alone and "prior" not in children(position, tree, self._methods)
+
+    def _with_prior(
+        self, position: Position, tree: Mapping[str, Tree], resolved: Tree, path: Place, base: Tree
+    ) -> Tree:
+        """A resolved hole with its prior, checked and written out; as it is where there is nothing to search."""
+        if not is_hole(resolved):
             return resolved
         try:
             return {**resolved, **self._prior(position, tree, resolved, base)}
@@ -116,7 +135,7 @@ class Resolver:
 
     def _prior(
         self, position: Position, tree: Mapping[str, Tree], resolved: Mapping[str, Tree], base: Tree
-    ) -> Tree:
+    ) -> dict[str, Tree]:
         usual = usual_value(position, base)
         if "range" in resolved:
             low, high = resolved["range"]
@@ -125,10 +144,8 @@ class Resolver:
         values = list(options.values()) if isinstance(options, Mapping) else options
         return prior_of_choice(tree, labels_of(options), values, usual)
 
-    def _range(self, position: Position, tree: Mapping[str, Tree], path: Place, base: Tree) -> Tree:
+    def _range(self, position: Position, tree: Mapping[str, Tree], path: Place) -> Tree:
         bounds, log = tree["range"], tree.get("log", False)
-        if bounds == DEFAULT:
-            return self._declared(position, "range", tree, path)
         problem = range_problem(position, bounds, log)
         if problem is None:
             low, high = bounds
@@ -136,23 +153,8 @@ class Resolver:
         self._problem((*path, "range"), problem)
         return None
 
-    def _declared(
-        self, position: Position, kind: Literal["range", "choice"], tree: Mapping[str, Tree], path: Place
-    ) -> Tree:
-        """What `{range: default}` or `{choice: default}` stands for."""
-        before = len(self.problems)
-        declared = self._default(position, (*path, kind))
-        if "log" in tree:
-            self._problem((*path, "log"), "`range: default` is as the field declares it; take `log` out")
-        if len(self.problems) == before and is_hole(declared) and kind not in declared:
-            other = "choice" if kind == "range" else "range"
-            self._problem((*path, kind), f"this field declares a {other}; write `{other}: default`")
-        return declared
-
-    def _choice(self, position: Position, tree: Mapping[str, Tree], path: Place, base: Tree) -> Tree:
-        options, place = tree["choice"], (*path, "choice")
-        if options == DEFAULT:
-            return self._declared(position, "choice", tree, path)
+    def _choice(self, position: Position, options: Tree, path: Place, base: Tree) -> Tree:
+        place = (*path, "choice")
         if not isinstance(options, list | tuple | Mapping):
             self._problem(
                 place, f"a choice is a list of options, or a mapping of named ones, not {describe(options)}"
