@@ -128,7 +128,7 @@ def search(
         budget: Compute for the whole search, such as "40gpu-h" or "2cpu-h".
         epochs: Length of every training; None leaves it to the trainer.
         seed: Of everything random.
-        sampler: tpe, random, gp, cmaes, grid, or `package.module:Name`.
+        sampler: tpe, priorband, random, gp, cmaes, nsga2, grid, or `package.module:Name`.
         scheduler: Early stopping: none, asha, median, or a mapping with its fields.
         name: Name of the run.
         runs_dir: Folder of all runs.
@@ -240,7 +240,17 @@ def _go_on(launch: Launch, observers: Sequence[Observer]) -> SearchResult:
                 raise InputError(
                     f"`{name}` is not what the search in {run.path} began with; give the same again"
                 )
-        return carry_out(run, launch, observers)
+        return carry_out(run, _beginning_as(before, launch), observers)
+
+
+def _beginning_as(before: LaunchConfig, launch: Launch) -> Launch:
+    """A launch whose first points are those of an earlier one: more trials would make more of them."""
+    points = before.portfolio if isinstance(before.portfolio, tuple) else ()
+    return replace(
+        launch,
+        config=launch.config.model_copy(update={"portfolio": points}),
+        plan=replace(launch.plan, portfolio=points),
+    )
 
 
 def open_run(run: RunFolder) -> SearchResult:

@@ -28,10 +28,13 @@ from automix_search.tuning.baselines import baselines_of
 from automix_search.tuning.budget import Compute, compute
 from automix_search.tuning.kept_weights import check_weights
 from automix_search.tuning.population.fitness import check_population
-from automix_search.tuning.samplers import ONE_OBJECTIVE, sampler_factory
+from automix_search.tuning.portfolio import FirstPoint, first_points
+from automix_search.tuning.run_folder import find_run
+from automix_search.tuning.samplers import GRID, ONE_OBJECTIVE, sampler_factory
 from automix_search.tuning.search import SearchPlan
 from automix_search.tuning.stopping import NoStopping, Stopping
 from automix_search.tuning.strategies import Pba, Sampling, Strategy
+from automix_search.tuning.warm_start import warm_start
 from automix_search.validation import check_format, dump, validate
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -102,8 +105,18 @@ class LaunchConfig(Spec):
     strategy: Annotated[Strategy, BeforeValidator(_by_name, json_schema_input_type=str | Strategy)] = (
         Sampling()
     )
-    sampler: str = Field("tpe", description="tpe, random, gp, cmaes, grid, or package.module:Name.")
+    sampler: str = Field(
+        "tpe", description="tpe, priorband, random, gp, cmaes, nsga2, grid, or package.module:Name."
+    )
     grid_points: int = Field(3, ge=1, description="Values tried of each range by the sampler `grid`.")
+    portfolio: Annotated[int, Field(ge=0)] | tuple[FirstPoint, ...] | None = Field(
+        None,
+        description="How many points are tried first, of policies known to do well; null takes a quarter of the "
+        "trials, 8 at most. Or these points themselves.",
+    )
+    warm_start: tuple[str, ...] = Field(
+        (), description="Earlier runs, by name or folder, whose best points go first in the portfolio."
+    )
     scheduler: Annotated[Stopping, BeforeValidator(_by_name, json_schema_input_type=str | Stopping)] = (
         NoStopping()
     )
@@ -164,6 +177,22 @@ class LaunchConfig(Spec):
         return value
 
     @model_validator(mode="after")
+    def _there_is_room_for_first_points(self) -> LaunchConfig:
+        if (self.portfolio or self.warm_start) and not self.samples:
+            what = "portfolio" if self.portfolio else "warm_start"
+            raise ValueError(f"neither a grid nor `pba` begins with given points, so leave `{what}` out")
+        if self.warm_start and self.portfolio == 0:
+            raise ValueError("a portfolio of 0 has no room for the points of `warm_start`")
+        if self.warm_start and isinstance(self.portfolio, tuple):
+            raise ValueError("`portfolio` lists its points already, so leave `warm_start` out")
+        return self
+
+    @property
+    def samples(self) -> bool:
+        """Whether a sampler proposes points one after the other."""
+        return isinstance(self.strategy, Sampling) and self.sampler != GRID
+
+    @model_validator(mode="after")
     def _nothing_stops_early_that_goes_on(self) -> LaunchConfig:
         if isinstance(self.strategy, Pba) and not isinstance(self.scheduler, NoStopping):
             raise ValueError("the strategy `pba` gives up members in its own way, so leave `scheduler` out")
@@ -186,7 +215,7 @@ class Launch:
         config: What was asked for, names replaced by what they stand for: enough to start or resume the search again.
         plan: What to do.
         profile: Where to do it.
-        origins: Where space, trainer and cluster were found, for the printed plan.
+        origins: Where space, trainer and cluster were found, and what earlier runs gave, for the printed plan.
     """
 
     config: LaunchConfig
@@ -245,16 +274,23 @@ def resolve(
         check_population(config.strategy, space, trainer, config.epochs)
         _check_shared(profile, "the strategy `pba` hands checkpoints from one training to the next")
     space.check(partial(_settle, trainer))
+    baselines = baselines_of(trainer)
+    earlier = warm_start([find_run(run, Path(config.runs_dir)) for run in config.warm_start], space)
     plan = SearchPlan(
         space=space,
         trainer=trainer,
-        baselines=baselines_of(trainer),
+        baselines=baselines,
         trials=config.trials,
         strategy=config.strategy,
         seed=config.seed,
         epochs=config.epochs,
         sampler=config.sampler,
         grid_points=config.grid_points,
+        portfolio=(
+            first_points(config.portfolio, config.trials, space, trainer, baselines, earlier.points)
+            if config.samples
+            else ()
+        ),
         stopping=config.scheduler,
         finalists=config.race.finalists,
         race_seeds=config.race.seeds,
@@ -267,6 +303,7 @@ def resolve(
         methods=own,
     )
     origins = {"space": space_document.source, "trainer": trainer_source, "cluster": profile_document.source}
+    origins |= {"warm start": earlier.told} if earlier.told else {}
     return Launch(_written_out(config, plan, profile), plan, profile, origins)
 
 
@@ -385,6 +422,8 @@ def _written_out(config: LaunchConfig, plan: SearchPlan, profile: AbstractProfil
         "trainer": trainer,
         "cluster": dump(profile),
         "sampler": _absolute(config.sampler),
+        "portfolio": plan.portfolio,
+        "warm_start": (),
         "methods": tuple(_absolute(address) for address in config.methods),
         "name": config.name or time.strftime("run-%Y%m%d-%H%M%S"),
         "set": {},

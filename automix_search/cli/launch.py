@@ -32,7 +32,13 @@ def launch(
             help="What the search is for: accuracy, 'ece min', cost/step_time; give it again for several."
         ),
     ] = None,
-    sampler: Annotated[str | None, typer.Option(help="tpe, random, gp, cmaes, grid or module:Name.")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="tpe, priorband, random, gp, cmaes, nsga2, grid or module:Name.")
+    ] = None,
+    warm_start: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RUN", help="Begin with the best points of an earlier run; may be repeated."),
+    ] = None,
     scheduler: Annotated[str | None, typer.Option(help="Early stopping: none, asha or median.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
     runs_dir: Annotated[Path | None, typer.Option(help="Folder of all runs.")] = None,
@@ -67,6 +73,7 @@ def launch(
         "seed": seed,
         "objective": objective or None,
         "sampler": sampler,
+        "warm_start": warm_start or None,
         "scheduler": scheduler,
         "name": name,
         "runs_dir": None if runs_dir is None else str(runs_dir),

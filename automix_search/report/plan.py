@@ -63,6 +63,7 @@ def _rows(
         ("trainer", _trainer(plan, origins["trainer"])),
         ("against", ", ".join(plan.baselines)),
         ("trials", _trials(plan)),
+        *_first(plan, origins),
         *_deciding(plan),
         ("where", _where(executor, origins["cluster"])),
         ("in all", trainings_told(plan) + (f"; {done} of them are done" if done else "")),
@@ -130,7 +131,16 @@ def _trials(plan: SearchPlan) -> str:
     early = "each to its end" if stopping == "none" else f"stopped early by {stopping}"
     most = "up to " if longest(plan) > plan.length else ""
     length = f"{most}{count(longest(plan), 'epoch')}"
-    return f"{trials_of(plan)} × {length}, chosen by {plan.sampler} (seed {plan.seed}), {early}"
+    first = len(plan.portfolio)
+    chosen = f"the first {first} known beforehand, the others chosen" if first else "chosen"
+    return f"{trials_of(plan)} × {length}, {chosen} by {plan.sampler} (seed {plan.seed}), {early}"
+
+
+def _first(plan: SearchPlan, origins: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What is tried before the sampler proposes anything."""
+    told = ", ".join(point.origin for point in plan.portfolio)
+    earlier = f"points of earlier runs: {origins['warm start']}" if "warm start" in origins else ""
+    return [("first", "; ".join(filter(None, (told, earlier))))] if told or earlier else []
 
 
 def _population(plan: SearchPlan, strategy: Pba) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import optuna
+from optuna.samplers import BaseSampler
 from optuna.storages import JournalStorage
 from optuna.trial import TrialState
 
@@ -20,6 +21,7 @@ from automix_search.spaces.grid import Point
 from automix_search.training.base import AbstractTrainer, Direction
 from automix_search.tuning.journal import OwnJournal
 from automix_search.tuning.ledger import Record
+from automix_search.tuning.point_sampler import PointSampler
 from automix_search.tuning.samplers import GRID, sampler_factory
 from automix_search.tuning.scores import value_of
 from automix_search.tuning.stages import AbstractStage
@@ -63,6 +65,7 @@ class SamplingStage(AbstractStage):
         epochs: Number of epochs that overrides the trainer's.
         stopping: When a training is given up early.
         grid_points: Values tried of each range, with the sampler `grid`.
+        portfolio: Points that are tried first.
     """
 
     name = "search"
@@ -80,11 +83,13 @@ class SamplingStage(AbstractStage):
         epochs: int | None,
         stopping: AbstractStopping,
         grid_points: int = 3,
+        portfolio: Sequence[Point] = (),
     ) -> None:
         self.space = space
         self._study = study
         self._sampler = sampler_factory(sampler)
         self._grid = space.grid(grid_points) if sampler == GRID else None
+        self._portfolio = tuple(portfolio)
         self._trials = trials if self._grid is None else min(trials, len(self._grid))
         self._seed = seed
         self._trainer = trainer
@@ -105,7 +110,7 @@ class SamplingStage(AbstractStage):
             deepcopy=False, states=(TrialState.WAITING,)
         ):
             self._study.enqueue_trial(self._grid[self._asked])
-        self._study.sampler = self._sampler(_seed_of(self._seed, self._asked))
+        self._study.sampler = self._proposer()
         name = f"t{self._asked:04d}"
         self._asked += 1
         params = self._ask(name)
@@ -120,6 +125,14 @@ class SamplingStage(AbstractStage):
             settings=candidate.settings,
             params=params,
         )
+
+    def _proposer(self) -> BaseSampler:
+        """What proposes the next point: the portfolio while it lasts, then a fresh sampler."""
+        sampler = self._sampler(_seed_of(self._seed, self._asked), self.space)
+        if self._asked < len(self._portfolio):
+            point = self._portfolio[self._asked]
+            return PointSampler(lambda study: point, sampler)
+        return sampler
 
     def _ask(self, name: str) -> Point:
         """The study's next point, as a trial of this name."""

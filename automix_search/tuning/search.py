@@ -28,6 +28,7 @@ from automix_search.tuning.judgement import judgement, write_verdict
 from automix_search.tuning.leaderboard import Row, as_csv, leaderboard
 from automix_search.tuning.ledger import ENDINGS, Ledger, Record, elapsed_s
 from automix_search.tuning.population.stages import PopulationStage, ScheduleStage
+from automix_search.tuning.portfolio import FirstPoint
 from automix_search.tuning.race import RaceStage
 from automix_search.tuning.run_folder import RunFolder
 from automix_search.tuning.sampling import SamplingStage, open_study
@@ -51,6 +52,7 @@ class SearchPlan:
         strategy: How the search comes by its candidates.
         sampler: Name or import path of an Optuna sampler.
         grid_points: Values tried of each range, with the sampler `grid`.
+        portfolio: Points that are tried before the sampler proposes any; they count as trials.
         stopping: When trainings are given up early.
         finalists: How many of the best trials race against each other and the baselines; 0: no race, no confirmation.
         race_seeds: On how many seeds each of them is trained at most.
@@ -72,6 +74,7 @@ class SearchPlan:
     strategy: AbstractStrategy = field(default_factory=Sampling)
     sampler: str = "tpe"
     grid_points: int = 3
+    portfolio: tuple[FirstPoint, ...] = ()
     stopping: AbstractStopping = field(default_factory=NoStopping)
     finalists: int = 3
     race_seeds: int = 4
@@ -296,6 +299,7 @@ def _searching(plan: SearchPlan, study: optuna.Study) -> list[AbstractStage]:
         epochs=plan.epochs,
         stopping=plan.stopping,
         grid_points=plan.grid_points,
+        portfolio=[point.params for point in plan.portfolio],
     )
     return [sampling]
 
