@@ -33,6 +33,7 @@ def launch(
             "--set", metavar="PATH=VALUE", help="Any other field: confirm.seeds=5, trainer.epochs=3."
         ),
     ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print the plan and stop: nothing is made.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Search the best augmentation policy, confirm it against the baselines, and write policy.yaml.
@@ -42,10 +43,12 @@ def launch(
     Example: automix-search launch --space quick --trainer digits-cnn --trials 24
     """
     from automix_search.api import begin
+    from automix_search.cli.output import console
     from automix_search.cli.overrides import launch_config, naming_changes
-    from automix_search.cli.searching import conduct_search
+    from automix_search.cli.searching import conduct_search, print_plan
     from automix_search.errors import InputError
     from automix_search.launch import resolve
+    from automix_search.tuning.run_folder import RunFolder
 
     flags = {
         "space": space,
@@ -65,5 +68,9 @@ def launch(
         resolved = resolve(config)
     except InputError as error:
         raise naming_changes(error, config) from None
+    if plan:
+        folder = RunFolder(Path(resolved.config.runs_dir) / str(resolved.config.name))
+        print_plan(folder, resolved, console(stderr=as_json))
+        return
     with begin(resolved) as run:
         conduct_search(run, resolved, as_json=as_json)

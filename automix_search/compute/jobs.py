@@ -84,6 +84,11 @@ class Job:
         return f"{self.name}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]}.pt"
 
 
+def trial_name(number: int) -> str:
+    """The name of a trial, counted from 0: `t0007`."""
+    return f"t{number:04d}"
+
+
 def learned_name(job: str) -> str:
     """The name of the file with what the policy of a job learned."""
     return f"{job}.safetensors"

@@ -13,10 +13,12 @@ from rich.text import Text
 from automix_search.compute.jobs import Executor
 from automix_search.families import kind_of
 from automix_search.report.estimate import longest, time_told, trainings_told
+from automix_search.report.fidelity import stopping_told
 from automix_search.report.tally import trials_of
 from automix_search.report.wording import count
 from automix_search.spaces import Parameter
 from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.stopping import Asha
 from automix_search.tuning.strategies import Pba
 
 MOST_PARAMETERS = 16
@@ -61,6 +63,7 @@ def _rows(
         ("trainer", _trainer(plan, origins["trainer"])),
         ("against", ", ".join(plan.baselines)),
         ("trials", _trials(plan)),
+        *([("stopping", stopping_told(plan, plan.stopping))] if isinstance(plan.stopping, Asha) else []),
         ("confirm", _confirm(plan)),
         ("where", _where(executor, origins["cluster"])),
         ("in all", trainings_told(plan) + (f"; {done} of them are done" if done else "")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,11 +13,12 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.trial import TrialState
 
-from automix_search.compute.jobs import Job
+from automix_search.compute.jobs import Job, trial_name
 from automix_search.errors import InputError
 from automix_search.spaces import Space
 from automix_search.spaces.grid import Point
 from automix_search.training.base import AbstractTrainer
+from automix_search.tuning.driver import job_of
 from automix_search.tuning.journal import OwnJournal
 from automix_search.tuning.ledger import Record
 from automix_search.tuning.samplers import GRID, sampler_factory
@@ -61,6 +62,7 @@ class SamplingStage(AbstractStage):
         epochs: Number of epochs that overrides the trainer's.
         stopping: When a training is given up early.
         grid_points: Values tried of each range, with the sampler `grid`.
+        methods: Classes of the user's own that policies may name.
     """
 
     name = "search"
@@ -78,6 +80,7 @@ class SamplingStage(AbstractStage):
         epochs: int | None,
         stopping: AbstractStopping,
         grid_points: int = 3,
+        methods: Sequence[type] = (),
     ) -> None:
         self.space = space
         self._study = study
@@ -87,6 +90,7 @@ class SamplingStage(AbstractStage):
         self._seed = seed
         self._trainer = trainer
         self._epochs = epochs
+        self._methods = tuple(methods)
         self._sign = 1.0 if trainer.objective.direction == "max" else -1.0
         self._watch = stopping.watch()
         self._asked = 0
@@ -103,7 +107,7 @@ class SamplingStage(AbstractStage):
         ):
             self._study.enqueue_trial(self._grid[self._asked])
         self._study.sampler = self._sampler(_seed_of(self._seed, self._asked))
-        name = f"t{self._asked:04d}"
+        name = trial_name(self._asked)
         self._asked += 1
         params = self._ask(name)
         candidate = self.space.fill(params)
@@ -136,11 +140,20 @@ class SamplingStage(AbstractStage):
         self._asked = len(mine)
         self._adopt(mine)
         self._bring_back(mine)
-        for name, record in mine.items():
-            for epoch, value in self._values(record):
-                self._watch.stops(name, epoch, self._sign * value, record.asked["epochs"])
+        for record in records.values():
+            self._watch_again(record)
+        for record in mine.values():
             if record.ended:
                 self.ended(record)
+
+    def _watch_again(self, record: Record) -> None:
+        """Let the watch see what an earlier process was told."""
+        if record.stage not in ("baseline", "search"):
+            return
+        job = job_of(record, self._trainer, self._methods)
+        takes = self._watch.stops if record.stage == "search" else self._watch.overhears
+        for epoch, value in self._values(record):
+            takes(job, epoch, self._sign * value)
 
     def _adopt(self, records: Mapping[str, Record]) -> None:
         """Find the study's running trials by name; one that the ledger does not know never started and failed."""
@@ -168,7 +181,11 @@ class SamplingStage(AbstractStage):
 
     def reported(self, job: Job, epoch: int, value: float) -> bool:
         self._tell_epoch(job.name, epoch, value)
-        return self._watch.stops(job.name, epoch, self._sign * value, job.epochs)
+        return self._watch.stops(job, epoch, self._sign * value)
+
+    def overheard(self, job: Job, epoch: int, value: float) -> None:
+        if job.stage == "baseline":
+            self._watch.overhears(job, epoch, self._sign * value)
 
     def _tell_epoch(self, name: str, epoch: int, value: float) -> None:
         if epoch not in self._told[name]:

@@ -195,6 +195,7 @@ def _searching(plan: SearchPlan, study: optuna.Study) -> list[AbstractStage]:
         epochs=plan.epochs,
         stopping=plan.stopping,
         grid_points=plan.grid_points,
+        methods=plan.methods,
     )
     return [sampling]
 
