@@ -23,6 +23,8 @@ PARTS = 8
 HIGH_TAU, FAIR_TAU = 0.8, 0.6
 CONFIDENCE = 0.95
 NOISE_PERCENTILE = 90.0
+SHORTEST_WINDOW = 5
+"""So many epochs at least are looked at for noise."""
 
 
 @dataclass(frozen=True)
@@ -143,36 +145,39 @@ def _warning(curves: int, epochs: int, rungs: Sequence[Rung]) -> str:
 
 
 def noise(curves: Sequence[Curve], until: int) -> float:
-    """Differences up to this at epoch `until` are noise: 90% of the criss-crossing pairs differ by no more there.
+    """Differences up to this at epoch `until` are noise: 90% of those between curves that criss-cross before it.
 
-    A pair criss-crosses if its order swapped at least twice up to that epoch, the last time in the latter half: who
-    swaps again and again cannot be told apart. 0 where no pair does.
+    A pair criss-crosses if its order swaps at least twice over the latter half of the epochs up to there, or the last
+    five: who swaps again and again cannot be told apart. Its differences from the first swap to the last count. 0
+    where no pair does.
 
     Reference: Bohdal et al., PASHA: Efficient HPO and NAS with Progressive Resource Allocation, ICLR 2023,
-    https://arxiv.org/abs/2207.06940, section 4.3. There swaps count whenever they were; two curves that part for good
-    after a turbulent start would pass for noise.
+    https://arxiv.org/abs/2207.06940, section 4.3. There swaps count whenever they were, and the difference at the end
+    counts alone; two curves that cross, waver a little where they do, and part for good would pass for noise.
     """
     known = [curve for curve in curves if until in curve]
     common = sorted(set.intersection(*(set(curve) for curve in known))) if known else []
-    epochs = [epoch for epoch in common if epoch <= until]
-    values = np.array([[curve[epoch] for epoch in epochs] for curve in known])
-    late = np.array(epochs) > until / 2
-    differences = [
-        np.abs(apart[_crosses(np.sign(apart), late), -1])
-        for place in range(len(known) - 1)
-        for apart in (values[place + 1 :] - values[place],)
-    ]
-    found = np.concatenate(differences) if differences else np.empty(0)
-    return float(np.percentile(found, NOISE_PERCENTILE)) if len(found) else 0.0
+    before = [epoch for epoch in common if epoch <= until]
+    latter = sum(epoch > until / 2 for epoch in before)
+    window = before[-max(latter, SHORTEST_WINDOW) :]
+    values = np.array([[curve[epoch] for epoch in window] for curve in known])
+    found = [_criss_crossing(values[place + 1 :] - values[place]) for place in range(len(known) - 1)]
+    differences = np.concatenate(found) if found else np.empty(0)
+    return float(np.percentile(differences, NOISE_PERCENTILE)) if len(differences) else 0.0
 
 
-def _crosses(order: NDArray[np.float64], late: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which rows of signs, pairs x epochs, change twice or more, and once where it is late; 0 leaves an order alone."""
-    places = np.where(order != 0, np.arange(order.shape[1]), 0)
-    carried = np.take_along_axis(order, np.maximum.accumulate(places, axis=1), axis=1)
+def _criss_crossing(apart: NDArray[np.float64]) -> NDArray[np.float64]:
+    """All differences, of pairs x epochs, from the first to the last swap of pairs that swap twice or more."""
+    order = np.sign(apart)
+    last = np.maximum.accumulate(np.where(order != 0, np.arange(order.shape[1]), 0), axis=1)
+    carried = np.take_along_axis(order, last, axis=1)  # who is level has not swapped yet
     swaps = carried[:, 1:] * carried[:, :-1] < 0
-    crosses: NDArray[np.bool_] = (swaps.sum(axis=1) >= 2) & (swaps & late[1:]).any(axis=1)
-    return crosses
+    begun = np.maximum.accumulate(swaps, axis=1)
+    pending = np.maximum.accumulate(swaps[:, ::-1], axis=1)[:, ::-1]
+    before, after = ((0, 0), (1, 0)), ((0, 0), (0, 1))
+    between = np.pad(begun, after, constant_values=True) & np.pad(pending, before, constant_values=True)
+    found: NDArray[np.float64] = np.abs(apart)[between & (swaps.sum(axis=1) >= 2)[:, None]]
+    return found
 
 
 def soft_tau(
