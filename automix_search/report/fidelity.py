@@ -39,7 +39,9 @@ def _found(audit: Mapping[str, Any]) -> str:
         return f"{audit['warning']}, so that epoch {assumed} of {end} stays an assumption"
     if not audit["decides"]:
         first = "no first rung" if found is None else f"epoch {found} as the first rung"
-        return f"of epoch {assumed} of {end}, as asked, {_agreement(audit, assumed)}; the audit finds {first}"
+        return (
+            f"epoch {assumed} of {end}, as asked, has {_agreement(audit, assumed)}; the audit finds {first}"
+        )
     if found is None:
         return f"{audit['warning']}, so that nothing is to be stopped early"
     return f"epoch {found} of {end} ranks like the end with {_agreement(audit, found)}"
@@ -49,7 +51,7 @@ def _agreement(audit: Mapping[str, Any], epoch: int) -> str:
     """How far an epoch ranks like the end."""
     rung = next((rung for rung in audit["rungs"] if rung["epoch"] == epoch and rung["tau"] is not None), None)
     if rung is None:
-        return "tau is not known"
+        return "no tau that could be told"
     low, high = rung["interval"]
     return f"tau {rung['tau']:.2f} ({low:.2f} to {high:.2f}) over {count(rung['curves'], 'training')}"
 
