@@ -29,8 +29,18 @@ def stopping_told(plan: SearchPlan, rule: Asha) -> str:
 
 
 def fidelity_told(audit: Mapping[str, Any]) -> str:
-    """What the audit of a search with early stopping found (`tuning.fidelity_audit.audit_of`), in one sentence."""
-    return f"Fidelity: {_found(audit)}; {_stopped(audit)}."
+    """What the audit of a search found (`tuning.fidelity_audit.audit_of`), in one sentence."""
+    told = f"{_found(audit)}; {_stopped(audit)}" if audit["rule"] == "asha" else _would_have_been(audit)
+    return f"Fidelity: {told}."
+
+
+def _would_have_been(audit: Mapping[str, Any]) -> str:
+    """What a search tells of early stopping that had none."""
+    found = audit["found"]["first_epoch"]
+    if found is None:
+        return f"{audit['warning']}; nothing was stopped early, which was right for all that is known"
+    like = f"epoch {found} of {audit['epochs']} ranks like the end with {_agreement(audit, found)}"
+    return f"{like}; nothing was stopped early, and from there on it might have been"
 
 
 def _found(audit: Mapping[str, Any]) -> str:

@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from automix_search.compute.jobs import Executor
+from automix_search.evidence import FEWEST_SEEDS, needed_effect
 from automix_search.families import kind_of
-from automix_search.report.estimate import longest, time_told, trainings_told
+from automix_search.report.estimate import budget_told, longest, time_told, trainings_told
 from automix_search.report.fidelity import stopping_told
 from automix_search.report.tally import trials_of
 from automix_search.report.wording import count
@@ -64,10 +65,15 @@ def _rows(
         ("against", ", ".join(plan.baselines)),
         ("trials", _trials(plan)),
         *([("stopping", stopping_told(plan, plan.stopping))] if isinstance(plan.stopping, Asha) else []),
-        ("confirm", _confirm(plan)),
+        *_deciding(plan),
         ("where", _where(executor, origins["cluster"])),
         ("in all", trainings_told(plan) + (f"; {done} of them are done" if done else "")),
         ("time", time_told(plan, epoch_s, executor.workers, done)),
+        *(
+            []
+            if plan.budget is None
+            else [("budget", budget_told(plan, plan.budget, epoch_s, executor.place))]
+        ),
     ]
 
 
@@ -136,12 +142,30 @@ def _population(plan: SearchPlan, strategy: Pba) -> str:
     )
 
 
-def _confirm(plan: SearchPlan) -> str:
+def _deciding(plan: SearchPlan) -> list[tuple[str, str]]:
+    """The race and the confirmation."""
     if not plan.finalists:
-        return "nothing: scores of the search are all there will be"
+        return [("verdict", "none: scores of the search are all there will be")]
+    return [
+        (
+            "race",
+            f"the best {count(plan.finalists, 'trial')} and the baselines by validation, each on up to "
+            f"{count(plan.race_seeds, 'fresh seed')} as long as it may win",
+        ),
+        ("verdict", _verdict(plan)),
+    ]
+
+
+def _verdict(plan: SearchPlan) -> str:
+    seeds, baselines = plan.confirm_seeds, len(plan.baselines)
+    against = f"the best trial against each baseline, on {count(seeds, 'more seed')} and the test split"
+    if seeds < FEWEST_SEEDS:
+        return f"{against}; no difference can be shown with fewer than {FEWEST_SEEDS} seeds"
+    effect = needed_effect(seeds, baselines, plan.confidence)
     return (
-        f"the best {count(plan.finalists, 'trial')} and the baselines again, "
-        f"on {count(plan.confirm_seeds, 'fresh seed')} and the test split"
+        f"{against}; a gain counts from {effect:.2g} times the spread of the differences between seeds on "
+        f"(possible at all from {FEWEST_SEEDS} seeds on, there {needed_effect(FEWEST_SEEDS, baselines, plan.confidence):.2g} "
+        f"times)"
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from automix_search.evidence.fidelity import Audit, Curve, Rung, audit
+from automix_search.families import kind_of
 from automix_search.training.base import Objective
 from automix_search.tuning.ledger import STOPPED_EARLY, Record
 from automix_search.tuning.stopping import AbstractStopping, Asha, NoStopping
@@ -23,11 +24,12 @@ def audit_of(
     Without early stopping all that finished are, and the audit tells whether `asha` would have done.
 
     Returns:
-        `epochs` (their length), `curves`, `enough` (whether these are enough to judge by), `decides` (whether the rungs
-        followed from the audit), `assumed: {first_epoch, reduction}`, `found: {first_epoch, reduction}` (null where
-        nothing should be stopped), `rungs: [{epoch, tau, interval: [low, high], pairs, curves}]` (tau is null where no
-        pair can be told apart), `epsilon`, `stopped` (trainings that the rule stopped), `warning` (null where there is
-        none). None where there was no training, or early stopping by another rule.
+        `rule` (its kind), `epochs` (the length), `curves` (how many were audited), `enough` (whether that is enough to
+        judge by), `decides` (whether the rungs followed from it), `assumed: {first_epoch, reduction}`,
+        `found: {first_epoch, reduction}` (null where nothing should be stopped),
+        `rungs: [{epoch, tau, interval: [low, high], pairs, curves}]` (tau is null where no pair can be told apart),
+        `epsilon`, `stopped` (how many trainings the rule stopped), `warning` (null where there is none).
+        None where there was no training, or early stopping by another rule.
     """
     searched = [record for record in records.values() if record.stage in SEARCHED]
     if not searched or not isinstance(rule, Asha | NoStopping):
@@ -39,6 +41,7 @@ def audit_of(
     first, reduction = asha.assumed(epochs)
     found = audit(curves, epochs, also=(first,))
     return {
+        "rule": kind_of(type(rule)),
         "epochs": epochs,
         "curves": found.curves,
         "enough": found.enough,

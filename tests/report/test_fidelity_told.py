@@ -50,6 +50,7 @@ def found(**changes: Any) -> dict[str, Any]:
         {"epoch": 6, "tau": 0.714, "interval": [0.154, 0.964], "pairs": 21, "curves": 7},
     ]
     whole = {
+        "rule": "asha",
         "epochs": 24,
         "curves": 7,
         "enough": True,
@@ -87,6 +88,15 @@ NOTHING = {"first_epoch": None, "reduction": None}
             {"decides": False, "assumed": {"first_epoch": 6, "reduction": 3}, "found": NOTHING},
             "epoch 6 of 24, as asked, has tau 0.71 (0.15 to 0.96) over 7 trainings; "
             "the audit finds no first rung; 14 trainings were stopped early.",
+        ),
+        (
+            {"rule": "none", "decides": False},
+            "epoch 6 of 24 ranks like the end with tau 0.71 (0.15 to 0.96) over 7 trainings; "
+            "nothing was stopped early, and from there on it might have been.",
+        ),
+        (
+            {"rule": "none", "decides": False, "found": NOTHING, "warning": "no epoch was found"},
+            "no epoch was found; nothing was stopped early, which was right for all that is known.",
         ),
         (
             {"decides": False},
