@@ -57,5 +57,5 @@ def knee(
 def _costs(points: ArrayLike, directions: Sequence[Direction]) -> NDArray[np.float64]:
     """The points, turned so that smaller is better."""
     signs = np.array([-1.0 if direction == "max" else 1.0 for direction in directions])
-    table: NDArray[np.float64] = np.asarray(points, dtype=np.float64).reshape(-1, len(signs))
-    return table * signs
+    table = np.asarray(points, dtype=np.float64).reshape(-1, len(signs))
+    return np.asarray(table * signs, dtype=np.float64)

@@ -149,8 +149,8 @@ def _deciding(plan: SearchPlan) -> list[tuple[str, str]]:
     return [
         (
             "race",
-            f"the best {count(plan.finalists, 'trial')} and the baselines by validation, each on up to "
-            f"{count(plan.race_seeds, 'fresh seed')} as long as it may win",
+            f"the best {count(plan.finalists, 'trial')} and the baselines, by validation, "
+            f"on up to {count(plan.race_seeds, 'fresh seed')} each",
         ),
         ("verdict", _verdict(plan)),
     ]
@@ -161,11 +161,10 @@ def _verdict(plan: SearchPlan) -> str:
     against = f"the best trial against each baseline, on {count(seeds, 'more seed')} and the test split"
     if seeds < FEWEST_SEEDS:
         return f"{against}; no difference can be shown with fewer than {FEWEST_SEEDS} seeds"
-    effect = needed_effect(seeds, baselines, plan.confidence)
+    effect, at_least = (needed_effect(many, baselines, plan.confidence) for many in (seeds, FEWEST_SEEDS))
     return (
-        f"{against}; a gain counts from {effect:.2g} times the spread of the differences between seeds on "
-        f"(possible at all from {FEWEST_SEEDS} seeds on, there {needed_effect(FEWEST_SEEDS, baselines, plan.confidence):.2g} "
-        f"times)"
+        f"{against}; `better` takes a gain of {effect:.2g} standard deviations of the paired differences "
+        f"({at_least:.2g} with {FEWEST_SEEDS} seeds, the fewest)"
     )
 
 

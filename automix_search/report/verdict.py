@@ -7,7 +7,7 @@ from pathlib import Path
 
 from automix_search.evidence import Comparison, Verdict
 from automix_search.report.next_steps import command
-from automix_search.report.wording import count, interval, listed, number, percent, signed
+from automix_search.report.wording import count, interval, listed, number, percent, score, signed
 from automix_search.training.base import Objective
 from automix_search.tuning.leaderboard import Row
 
@@ -28,9 +28,8 @@ def verdict_told(
         return "No training has come to its end, so there is no winner."
     if verdict is None:
         return _unconfirmed(scored, objective)
-    sentences = [sentence(verdict), _advice(verdict, scored, run)]
-    if verdict.chance_of_best is not None:
-        sentences.append(_chances(verdict.chance_of_best))
+    chances = "" if verdict.chance_of_best is None else _chances(verdict.chance_of_best)
+    sentences = (sentence(verdict), chances, _advice(verdict, scored, run), _leader(scored[0]))
     return "\n".join(part for part in sentences if part)
 
 
@@ -103,6 +102,11 @@ def _again(verdict: Verdict, seeds: int, rows: Sequence[Row], run: Path) -> str:
     fresh = str(max(verdict.seeds))  # a seed that no search begins with by itself
     options = ("--space", str(file), "--trials", "1", "--seed", fresh, "--set", f"confirm.seeds={seeds}")
     return export + command("launch", run / "launch.yaml", *options, "--name", f"{run.name}-again")
+
+
+def _leader(row: Row) -> str:
+    """Which policy the run gives out, and why."""
+    return f"policy.yaml is `{row.name}`, who leads on validation: {score(row.valid)} in the race."
 
 
 def _chances(chances: dict[str, float]) -> str:

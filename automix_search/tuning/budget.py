@@ -58,8 +58,9 @@ def compute(text: str) -> Compute:
 class Limit(Protocol):
     """Ends stages of a search."""
 
-    reason: str
-    """What is told of a training that it ends."""
+    @property
+    def reason(self) -> str:
+        """What is told of a training that it ends."""
 
     def reached(self, stage: AbstractStage) -> bool:
         """Whether the stage starts no more trainings, and its running ones end after their epoch."""
@@ -145,7 +146,7 @@ class ComputeBudget:
         *,
         racing: int,
         confirming: int,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = lambda: time.time(),
     ) -> None:
         self._seconds = seconds
         self._each = each

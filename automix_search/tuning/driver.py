@@ -104,9 +104,12 @@ class Driver:
             self._write("mutated", job=job.name, params=changed)
 
     def _propose(self) -> Job | None:
+        running = {running.job.stage for running in self._running.values()}
+        before: set[Stage] = set()
         for stage in self._stages:
-            if stage.waits and any(running.job.stage != stage.name for running in self._running.values()):
+            if stage.waits and running & before:
                 return None
+            before.add(stage.name)
             if self._limit(stage) is not None:
                 continue
             job = stage.propose()

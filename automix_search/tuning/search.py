@@ -21,7 +21,7 @@ from automix_search.evidence import Verdict
 from automix_search.policy import Policy, save_policy
 from automix_search.spaces import Space
 from automix_search.training.base import AbstractTrainer, Objective
-from automix_search.tuning.budget import Compute, ComputeBudget, Deadline, Share, share_of
+from automix_search.tuning.budget import Compute, ComputeBudget, Deadline, Limit, Share, share_of
 from automix_search.tuning.driver import Driver, Event, Observer
 from automix_search.tuning.finalists import finalists, jobs_of, judged
 from automix_search.tuning.judgement import judgement, write_verdict
@@ -182,9 +182,13 @@ def _driver(
         ledger,
         plan.trainer.objective,
         retries=plan.retries,
-        limits=[limit for limit in (deadline, budget) if limit is not None],
+        limits=_given(deadline, budget),
         observers=observers,
     )
+
+
+def _given(*limits: Limit | None) -> list[Limit]:
+    return [limit for limit in limits if limit is not None]
 
 
 def _deadline(plan: SearchPlan, events: Sequence[Event]) -> Deadline | None:

@@ -102,7 +102,8 @@ def judged_in_short(verdict: Verdict) -> Judged:
 
 
 def score_of(row: Row, metric: str) -> Score | None:
-    """The best evidence there is for a row: the test split over fresh seeds, or what the search saw."""
-    if row.test is not None or row.search is None:
-        return row.test
+    """The best evidence there is for a row: the test split, the race over several seeds, or what the search saw."""
+    found = row.test or row.valid
+    if found is not None or row.search is None:
+        return found
     return Score(metric=metric, split="valid", mean=row.search, seeds=(row.record.asked["seed"],))
