@@ -81,7 +81,7 @@ def test_a_plan_alone_makes_nothing(run, folder):
 
 
 def test_a_search_with_early_stopping_tells_what_its_audit_found(run):
-    asha = ("--epochs", 8, "--trials", 5, "--scheduler", "asha", "--set", "confirm.finalists=0")
+    asha = ("--epochs", 8, "--trials", 5, "--scheduler", "asha", "--set", "race.finalists=0")
     told = " ".join(run(*launching(), *asha).out.split())
     assert "Fidelity: epoch 1 of 8 ranks like the end with tau 1.00 (" in told
     fidelity = json.loads(run(*launching(name="second"), *asha, "--json").out)["fidelity"]
