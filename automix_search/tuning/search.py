@@ -300,6 +300,7 @@ def _searching(plan: SearchPlan, study: optuna.Study) -> list[AbstractStage]:
         stopping=plan.stopping,
         grid_points=plan.grid_points,
         portfolio=[point.params for point in plan.portfolio],
+        methods=plan.methods,
     )
     return [sampling]
 

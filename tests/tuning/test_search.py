@@ -123,7 +123,7 @@ def test_policy_file_is_the_best_so_far_at_every_moment(run: RunFolder) -> None:
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "grid", "optuna.samplers:QMCSampler"])
 @pytest.mark.parametrize(
-    "stopping", [Asha(first_epoch=1, reduction=2), Median(first_epoch=1, min_trainings=2)]
+    "stopping", [Asha(first_epoch=1, reduction=2, sentinels=0), Median(first_epoch=1, min_trainings=2)]
 )
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_every_sampler_with_every_early_stopping(

@@ -86,3 +86,19 @@ def toy_plan(trainer: AbstractTrainer | None = None, *, trials: int = 8, **chang
 
 def in_process(checkpoints: Path | None = None) -> InProcess:
     return InProcess(Place(checkpoints=checkpoints))
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: no handler of ours sees it as an error of a training."""
+
+
+class KillAt:
+    """Ends the process after so many events."""
+
+    def __init__(self, event: int) -> None:
+        self.left = event
+
+    def noticed(self, event: object, records: object) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
