@@ -40,7 +40,9 @@ def _about(about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "parameters of the model", f"{about['parameters']:,}"
     data = about.get("data")
     if isinstance(data, Mapping):
-        yield from (("data" if name == "name" else f"data, {name}", _told(value)) for name, value in data.items())
+        yield from (
+            ("data" if name == "name" else f"data, {name}", _told(value)) for name, value in data.items()
+        )
 
 
 def _told(value: Any) -> str:
@@ -56,7 +58,9 @@ def again(material: Material) -> Section:
     if material.launch.get("trainer") is None:
         parts.append(Paragraph(NO_FILE))
     else:
-        launch = shlex.join([COMMAND, "launch", str(material.run.launch), "--name", f"{material.run.name}-again"])
+        launch = shlex.join(
+            [COMMAND, "launch", str(material.run.launch), "--name", f"{material.run.name}-again"]
+        )
         parts += [Code("the same search again", launch), Code("go on with this one", command("resume", run))]
     parts += [
         Code("the winner as a file", command("export", run, "-o", "policy.yaml")),

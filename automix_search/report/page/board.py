@@ -19,9 +19,18 @@ from automix_search.tuning.leaderboard import Row
 
 CONFIDENCE = 0.95
 COLUMNS = (
-    "name", "rank", "what it does", "search", "valid", "valid interval", "test", "test interval", "seeds", "step",
-    "peak MB", "spent", "state",
-)  # fmt: skip
+    "name",
+    "rank",
+    "test",
+    "valid",
+    "search",
+    "seeds",
+    "step",
+    "peak MB",
+    "spent",
+    "state",
+    "what it does",
+)
 WORDS = {"name", "what it does", "state"}
 
 
@@ -31,9 +40,9 @@ def board(material: Material) -> Section | None:
         return None
     metric, way = material.objective.metric, better_is(material.objective)
     table = Table(
-        f"All candidates, best first, baselines marked with *. {metric}, {way} is better; intervals hold the mean with "
-        f"{CONFIDENCE:.0%} by a t-distribution over the seeds, each taken for itself. step: time of a training step "
-        "over that of `none`. spent: time of all trainings of the candidate.",
+        f"All candidates, best first, baselines marked with *. {metric}, {way} is better; [] hold the mean with "
+        f"{CONFIDENCE:.0%} by a t-distribution over the seeds, each candidate for itself; search is the score "
+        "that the search saw. step: time of a training step over that of `none`. spent: time of all its trainings.",
         [Column(title, numeric=title not in WORDS) for title in COLUMNS],
         [_cells(row, material) for row in material.rows],
         frozenset(place for place, row in enumerate(material.rows) if row.baseline),
@@ -55,28 +64,29 @@ def interval_of(score: Score | None) -> tuple[float, float] | None:
 
 
 def _cells(row: Row, material: Material) -> list[Cell]:
-    seconds = material.seconds(row.name)
+    seconds, seeds = material.seconds(row.name), len(row.valid.seeds) if row.valid else 0
     return [
         Cell(f"{row.name}*" if row.baseline else row.name),
         Cell(str(row.rank), row.rank),
-        Cell(what_it_does(row.record.asked)),
+        _scored(row.test),
+        _scored(row.valid),
         Cell(number(row.search), row.search),
-        *_scored(row.valid),
-        *_scored(row.test),
-        Cell(str(len(row.valid.seeds)) if row.valid else NOTHING, len(row.valid.seeds) if row.valid else 0),
+        Cell(str(seeds) if seeds else NOTHING, seeds),
         Cell(NOTHING if row.step_factor is None else f"×{row.step_factor:.2f}", row.step_factor),
         Cell(NOTHING if row.peak_memory_mb is None else f"{row.peak_memory_mb:,.0f}", row.peak_memory_mb),
         Cell(duration(seconds) if seconds else NOTHING, seconds),
         Cell(state(row) if row.state != "failed" else f"failed: {row.record.reason}"),
+        Cell(what_it_does(row.record.asked)),
     ]
 
 
-def _scored(score: Score | None) -> tuple[Cell, Cell]:
+def _scored(score: Score | None) -> Cell:
+    """A mean with its interval, sorted by the mean."""
     if score is None:
-        return Cell(NOTHING), Cell(NOTHING)
+        return Cell(NOTHING)
     interval = interval_of(score)
-    told = NOTHING if interval is None else f"{number(interval[0])} to {number(interval[1])}"
-    return Cell(number(score.mean), score.mean), Cell(told, None if interval is None else interval[0])
+    told = "" if interval is None else f" [{number(interval[0])}, {number(interval[1])}]"
+    return Cell(number(score.mean) + told, score.mean)
 
 
 def _chart(material: Material) -> Chart | None:
@@ -93,7 +103,7 @@ def _chart(material: Material) -> Chart | None:
     return Chart(
         "Test scores of those that were confirmed",
         figure,
-        f"Small dots are single seeds, large ones their means, lines the {CONFIDENCE:.0%} intervals of the means. All "
+        f"Rings are single seeds, dots their means, lines the {CONFIDENCE:.0%} intervals of the means. All "
         "were trained on the same seeds, so two means differ less by luck than their intervals overlap: a comparison "
         "goes seed by seed.",
     )
@@ -112,7 +122,7 @@ def _seeds(rows: Sequence[Row], colour: str, material: Material) -> go.Scatter:
         y=names,
         text=seeds,
         mode="markers",
-        marker={"color": colour, "size": 5, "opacity": 0.5},
+        marker={"color": colour, "size": 7, "symbol": "circle-open"},
         hovertemplate="%{y}, seed %{text}: %{x:.4f}<extra></extra>",
         showlegend=False,
     )

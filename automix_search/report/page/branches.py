@@ -36,9 +36,10 @@ class Branch:
         return f"Trials with {name} = {'null' if label is None else label}"
 
     @property
-    def prefix(self) -> str:
-        """What the names of its parameters have in common, which need not be told again."""
-        return "" if self.choice is None else f"{self.choice[0]}.{self.choice[1]}."
+    def names(self) -> list[str]:
+        """The parameters in short: the last two parts of a name, or as many as tell them apart."""
+        whole = [hole.name for hole in self.holes]
+        return [_short(name, [other for other in whole if other != name]) for name in whole]
 
 
 def branches_of(material: Material) -> list[Branch]:
@@ -65,4 +66,12 @@ def taken(trials: Sequence[Record], choice: tuple[str, Scalar] | None, state: st
 
 def _took(params: Mapping[str, Scalar], choice: tuple[str, Scalar]) -> bool:
     name, label = choice
-    return name in params and params[name] == label and isinstance(params[name], bool) == isinstance(label, bool)
+    return (
+        name in params and params[name] == label and isinstance(params[name], bool) == isinstance(label, bool)
+    )
+
+
+def _short(name: str, others: Sequence[str]) -> str:
+    parts = name.split(".")
+    ends = (".".join(parts[-length:]) for length in range(2, len(parts) + 1))
+    return next((end for end in ends if not any(f".{other}".endswith(f".{end}") for other in others)), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -78,8 +79,8 @@ def effects_of(
 def _reach(gains: Sequence[float]) -> float | None:
     if len(gains) < 2:
         return None
-    quantile = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(gains) - 1))
-    return quantile * stdev(gains) / len(gains) ** 0.5
+    error = stdev(gains) / math.sqrt(len(gains))
+    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(gains) - 1)) * error
 
 
 def shortened(effects: Sequence[Effect]) -> list[Effect]:
@@ -89,12 +90,20 @@ def shortened(effects: Sequence[Effect]) -> list[Effect]:
 
 
 def _chart(effects: Sequence[Effect], title: str, seeds: int) -> Chart:
-    figure = canvas("difference of recall on the test split", "", height=110 + 24 * len(effects), showlegend=False)
+    figure = canvas(
+        "difference of recall on the test split", "", height=110 + 24 * len(effects), showlegend=False
+    )
     upright(figure, 0.0)
     for effect in effects:
         bars = None
         if effect.reach is not None:
-            bars = {"type": "data", "array": [effect.reach], "color": effect.colour, "thickness": 2, "width": 4}
+            bars = {
+                "type": "data",
+                "array": [effect.reach],
+                "color": effect.colour,
+                "thickness": 2,
+                "width": 4,
+            }
         figure.add_trace(
             go.Scatter(
                 x=[effect.gain], y=[plain(effect.name)], error_x=bars, mode="markers",
@@ -106,6 +115,6 @@ def _chart(effects: Sequence[Effect], title: str, seeds: int) -> Chart:
     return Chart(
         title,
         figure,
-        f"Means over {count(seeds, 'paired seed')}; lines are {CONFIDENCE:.0%} intervals, each for one class alone: about "
-        f"one class in twenty is clear of zero by luck. Here {clear} of {len(effects)} are.",
+        f"Means over {count(seeds, 'paired seed')}; lines are {CONFIDENCE:.0%} intervals, each for one class alone: "
+        f"about one class in twenty is clear of zero by luck. Here {clear} of {len(effects)} are.",
     )

@@ -11,7 +11,7 @@ from automix_search.report.page.figures import canvas, unit_of
 from automix_search.report.page.material import Material
 from automix_search.report.page.palette import BAD, BASELINE, GOOD, PALE, SCALE, TRIAL
 from automix_search.report.page.parts import Cell, Chart, Column, Section, Table
-from automix_search.report.wording import duration
+from automix_search.report.wording import count, duration
 from automix_search.tuning.ledger import Record
 
 COLOURS = {
@@ -36,6 +36,7 @@ def cost(material: Material) -> Section | None:
         return None
     unit, size = unit_of(total)
     figure = canvas(f"{unit} of training", "", height=210, barmode="stack")
+    figure.update_layout(legend={"traceorder": "normal"})
     for name, seconds in spent.items():
         figure.add_trace(
             go.Bar(
@@ -83,5 +84,5 @@ def _resources(material: Material) -> str:
     resources = material.recipe.get("resources") or {}
     if not resources:
         return "on as many cores and GPUs as the trainer asked for"
-    gpus = f" and {resources['gpus']:g} GPUs" if resources["gpus"] else ""
-    return f"each on {resources['cpus']} CPU cores{gpus}"
+    gpus = f" and {resources['gpus']:g} of a GPU" if resources["gpus"] else ""
+    return f"each on {count(resources['cpus'], 'core')}{gpus}"

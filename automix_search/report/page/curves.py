@@ -47,6 +47,7 @@ def curves(material: Material) -> Section | None:
         line = {"color": BASELINE, "width": 2.2, "dash": DASHES[place % len(DASHES)]}
         figure.add_trace(_lines([record], metric, name=f"{plain(record.candidate)}*", line=line))
     figure.update_yaxes(range=frame(values, material.objective, 0.15))
+    figure.update_xaxes(dtick=-(-max(record.epochs for record in records) // 8))
     return Section(
         "curves",
         "Learning curves",

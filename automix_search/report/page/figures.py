@@ -56,6 +56,4 @@ def frame(values: Sequence[float], objective: Objective, clipped: float = 0.1) -
 
 def upright(figure: go.Figure, x: float) -> None:
     """A thin upright line through the whole figure."""
-    figure.add_shape(
-        type="line", x0=x, x1=x, y0=0, y1=1, yref="paper", line={"color": PALE, "width": 1}
-    )
+    figure.add_shape(type="line", x0=x, x1=x, y0=0, y1=1, yref="paper", line={"color": PALE, "width": 1})

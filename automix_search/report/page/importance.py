@@ -62,7 +62,9 @@ def importance(material: Material) -> Section | None:
         else:
             thin.append(f"{branch.title[0].lower()}{branch.title[1:]} ({len(branch.records)})")
     if thin:
-        parts.append(Paragraph(f"Too few trials to say what mattered, fewer than {FEWEST}: {', '.join(thin)}."))
+        parts.append(
+            Paragraph(f"Too few trials to say what mattered, fewer than {FEWEST}: {', '.join(thin)}.")
+        )
     return Section("importance", "What mattered", parts)
 
 
@@ -107,6 +109,7 @@ def _importance(study: optuna.Study, hole: Hole, scores: Sequence[float]) -> flo
     """PED-ANOVA of one parameter among the trials that have it; smaller scores are better."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.filterwarnings("ignore", "PedAnovaImportanceEvaluator computes")  # that low is good is meant
         evaluator = PedAnovaImportanceEvaluator(target_quantile=TOP)
         found = get_param_importances(
             study,
@@ -128,7 +131,8 @@ def distribution_of(hole: Hole) -> BaseDistribution:
 
 
 def _chart(branch: Branch, weights: Sequence[Weight]) -> Chart:
-    names = [plain(weight.hole.name.removeprefix(branch.prefix)) for weight in weights]
+    short = {hole.name: name for hole, name in zip(branch.holes, branch.names, strict=True)}
+    names = [plain(short[weight.hole.name]) for weight in weights]
     figure = canvas("importance", "", height=130 + 30 * len(weights))
     figure.add_trace(
         go.Bar(
@@ -144,8 +148,10 @@ def _chart(branch: Branch, weights: Sequence[Weight]) -> Chart:
         )
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", type="category")
-    clear = [weight.hole.name for weight in weights if weight.found > weight.chance]
-    seen = f"Beyond chance: {', '.join(clear)}." if clear else "None lies beyond what chance alone would show."
+    clear = [short[weight.hole.name] for weight in weights if weight.found > weight.chance]
+    seen = (
+        f"Beyond chance: {', '.join(clear)}." if clear else "None lies beyond what chance alone would show."
+    )
     return Chart(
         branch.title,
         figure,

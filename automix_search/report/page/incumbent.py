@@ -60,7 +60,7 @@ def incumbent(material: Material) -> Section | None:
                 figure,
                 f"Compute counts every training, failed and stopped ones too. {last.name} took the lead last, with "
                 f"{number(last.value)} after {duration(last.spent_s)} of {duration(moments[-1].spent_s)}. These scores "
-                "are of one seed and the best of many, so they promise too much. The worst tenth may lie below the frame.",
+                "are of one seed, and the best of many: they promise too much. The worst may lie below the frame.",
             )
         ],
     )
@@ -93,6 +93,10 @@ def _dots(moments: list[Moment], baseline: bool, size: float) -> go.Scatter:
         text=[plain(each.name) for each in moments],
         mode="markers",
         name="baselines" if baseline else "trials",
-        marker={"color": BASELINE if baseline else PALE, "size": 7, "symbol": "diamond" if baseline else "circle"},
+        marker={
+            "color": BASELINE if baseline else PALE,
+            "size": 7,
+            "symbol": "diamond" if baseline else "circle",
+        },
         hovertemplate="%{text}: %{y:.4f}<extra></extra>",
     )

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from automix_search.ranges import Scalar
 from automix_search.report.page.branches import Branch, branches_of
-from automix_search.report.page.figures import canvas, plain
+from automix_search.report.page.figures import better_is, canvas, plain
 from automix_search.report.page.material import Material
 from automix_search.report.page.palette import PALE, SCALE
 from automix_search.report.page.parts import Chart, Fold, Paragraph, Part, Section
@@ -24,7 +24,7 @@ from automix_search.tuning.ledger import Record
 LANE = -0.14
 """Where a line passes an axis whose parameter its trial does not have."""
 FEWEST, MOST_TRIALS, MOST_LABELS = 2, 400, 20
-AXIS_PX = 92
+AXIS_PX = 100
 
 
 def parameters(material: Material) -> Section | None:
@@ -33,7 +33,9 @@ def parameters(material: Material) -> Section | None:
         return None
     drawn = [branch for branch in branches_of(material) if len(branch.records) >= FEWEST]
     if not drawn:
-        return Section("parameters", "Parameters", [Paragraph("Fewer than two trials have come to their end.")])
+        return Section(
+            "parameters", "Parameters", [Paragraph("Fewer than two trials have come to their end.")]
+        )
     charts = [_chart(branch, material) for branch in drawn]
     parts: list[Part] = [charts[0]]
     parts += [Fold(branch.title, [chart]) for branch, chart in zip(drawn[1:], charts[1:], strict=True)]
@@ -47,15 +49,17 @@ def _chart(branch: Branch, material: Material) -> Chart:
     scores = [record.value or 0.0 for record in ranked]
     low, high = min(scores), max(scores)
     last = len(branch.holes)
-    figure = canvas("", "", height=460, showlegend=False, margin={"l": 24, "r": 64, "t": 16, "b": 48})
-    axes = [*(_short_name(hole, branch) for hole in branch.holes), f"valid {objective.metric}"]
+    figure = canvas("", "", height=460, showlegend=False, margin={"l": 24, "r": 64, "t": 16, "b": 72})
+    axes = [*(name.replace(".", ".\n") for name in branch.names), f"valid\n{objective.metric}"]
     figure.update_xaxes(
-        tickvals=list(range(last + 1)), ticktext=[plain(name) for name in axes], tickangle=-30,
-        range=[-0.3, last + 0.6], showgrid=False, zeroline=False,
+        tickvals=list(range(last + 1)), ticktext=[plain(name).replace("\n", "<br>") for name in axes], tickangle=0,
+        range=[-0.4, last + 0.6], showgrid=False, zeroline=False,
     )  # fmt: skip
     figure.update_yaxes(visible=False, range=[LANE - 0.08, 1.06])
     for group, colour in enumerate(SCALE):
-        members = [record for place, record in enumerate(ranked) if place * len(SCALE) // len(ranked) == group]
+        members = [
+            record for place, record in enumerate(ranked) if place * len(SCALE) // len(ranked) == group
+        ]
         if members:
             figure.add_trace(_lines(members, branch, (low, high), colour))
     for place, hole in enumerate(branch.holes):
@@ -67,22 +71,15 @@ def _chart(branch: Branch, material: Material) -> Chart:
 
 
 def _caption(branch: Branch, material: Material) -> str:
-    way = "darker" if material.objective.direction == "max" else "darker, at the lower end"
     said = (
         f"Each line is one of {count(len(branch.records), 'trial')} that came to their end; the better it scored, the "
-        f"stronger its colour ({way} on light paper)."
+        f"more its colour stands out. {material.objective.metric}: {better_is(material.objective)} is better."
     )
-    if material.objective.direction == "max":
-        said = said.replace(" (darker on light paper)", "")
-    lane = any(len(record.asked["params"].keys() & {hole.name for hole in branch.holes}) < len(branch.holes)
-               for record in branch.records)
-    said += " A line runs in the lane below where its trial has no such parameter." if lane else ""
+    names = {hole.name for hole in branch.holes}
+    if any(names - record.asked["params"].keys() for record in branch.records):
+        said += " A line runs in the lane below where its trial has no such parameter."
     stopped = len(branch.stopped)
     return said + (f" {count(stopped, 'trial')} stopped early are left out." if stopped else "")
-
-
-def _short_name(hole: Hole, branch: Branch) -> str:
-    return hole.name.removeprefix(branch.prefix)
 
 
 def _lines(members: Sequence[Record], branch: Branch, ends: tuple[float, float], colour: str) -> go.Scatter:
@@ -95,7 +92,9 @@ def _lines(members: Sequence[Record], branch: Branch, ends: tuple[float, float],
         score = ((record.value or 0.0) - low) / (high - low) if high > low else 0.5
         x += [*range(len(branch.holes) + 1), None]
         y += [*(height_of(hole, params) for hole in branch.holes), score, None]
-        told = [f"{_short_name(hole, branch)} = {_value(params, hole)}" for hole in branch.holes]
+        told = [
+            f"{name} = {_value(params, hole)}" for name, hole in zip(branch.names, branch.holes, strict=True)
+        ]
         text += [plain(f"{record.name}: {each}") for each in (*told, number(record.value), "")]
     return go.Scatter(
         x=x, y=y, text=text, mode="lines+markers", line={"color": colour, "width": 1.8}, marker={"size": 4},

@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from automix_search.data import Batches, Splits
 from automix_search.errors import InputError
+from automix_search.families import kind_of
 from automix_search.images import ImageSpec
 from automix_search.policy import Policy
 from automix_search.policy.summary import summary
@@ -37,7 +38,9 @@ def pictures(material: Material) -> Section | None:
         return Section("pictures", "What the policy does", [Paragraph(line)])
     own = own_data(material)
     splits = own or stand_in(material)
-    told = "the run's own training data" if own else f"{splits.info.name}, for the run's own data is not at hand"
+    told = (
+        "the run's own training data" if own else f"{splits.info.name}, for the run's own data is not at hand"
+    )
     try:
         rows = looked_at(policy, splits) if sees_more(policy) else augmented(policy, splits)
     except InputError as error:
@@ -92,7 +95,7 @@ def _each(policy: Policy, stage: Stage) -> Iterator[Exhibit]:
     for transform in policy.transform.batch:
         yield stage.transformed(transform)
     for option in policy.mix.options:
-        if option.weight > 0 and option.method.kind != "none":
+        if option.weight > 0 and kind_of(type(option.method)) != "none":
             yield stage.exhibit(option.method)
 
 
@@ -110,7 +113,7 @@ def _row(images: Tensor, targets: Tensor, names: Sequence[str]) -> list[Picture]
 def labelled(target: Tensor, names: Sequence[str]) -> str:
     """The two classes that an item is labelled with most: `cat 60%, dog 40%`."""
     heaviest = target.argsort(descending=True)[:2].tolist()
-    told = [(names[place], float(target[place])) for place in heaviest if target[place] > 0.05]
+    told = [(str(names[place]), float(target[place])) for place in heaviest if target[place] > 0.05]
     if len(told) == 1:
         return told[0][0]
     return ", ".join(f"{name} {share:.0%}" for name, share in told)

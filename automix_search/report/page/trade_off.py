@@ -42,7 +42,9 @@ def trade_off(material: Material) -> Section | None:
         ("trials", PALE, "circle", [each for each in points if not each.row.baseline]),
         ("baselines", BASELINE, "diamond", [each for each in points if each.row.baseline]),
     ):
-        figure.add_trace(_dots([each for each in group if each.row.name not in chosen], name, colour, symbol))
+        beaten = [each for each in group if each.row.name not in chosen]
+        if beaten:
+            figure.add_trace(_dots(beaten, name, colour, symbol))
     figure.add_trace(_front(best))
     figure.update_yaxes(range=frame([point.score for point in points], material.objective))
     cheapest, dearest = best[0], best[-1]
