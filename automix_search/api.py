@@ -10,6 +10,7 @@ from typing import Any, Literal
 from automix_search.compute.executors import executor_of
 from automix_search.documents import Document, read_yaml, to_yaml, write_atomically
 from automix_search.errors import InputError
+from automix_search.evidence import Verdict
 from automix_search.launch import Launch, LaunchConfig, read_launch, resolve, seconds
 from automix_search.metrics import Metric
 from automix_search.policy import Policy, save_policy
@@ -19,6 +20,7 @@ from automix_search.training.base import AbstractTrainer, Objective
 from automix_search.training.factory import trainer_from_objects
 from automix_search.training.recipe import Recipe
 from automix_search.tuning.driver import Observer
+from automix_search.tuning.judgement import read_verdict
 from automix_search.tuning.leaderboard import Row, leaderboard
 from automix_search.tuning.ledger import read_records
 from automix_search.tuning.run_folder import RunFolder, create_run, find_run
@@ -41,6 +43,7 @@ class SearchResult:
         rows: The leaderboard, best first.
         about: What the trainer says of data, model and recipe.
         methods: Classes of the user's own.
+        verdict: What the test split says of the best trial against each baseline; None before the end of a search.
     """
 
     run: RunFolder
@@ -48,6 +51,7 @@ class SearchResult:
     rows: Sequence[Row]
     about: Mapping[str, Any]
     methods: tuple[type, ...] = ()
+    verdict: Verdict | None = None
 
     @property
     def best_policy(self) -> Policy:
@@ -64,7 +68,14 @@ class SearchResult:
             raise InputError(f"`rank` must lie in 1 to {len(self.rows)}, but got {rank}")
         row = self.rows[rank - 1]
         return exported(
-            row, self.rows, self.objective.metric, self.run.name, self.about, self.methods, self.run.trials
+            row,
+            self.rows,
+            self.objective.metric,
+            self.run.name,
+            self.about,
+            self.methods,
+            self.run.trials,
+            self.verdict,
         )
 
     def leaderboard(self) -> list[Row]:
@@ -87,6 +98,7 @@ def search(
     cluster: str | Path | Mapping[str, Any] = "local",
     trials: int = 24,
     time_budget: str | None = None,
+    budget: str | None = None,
     epochs: int | None = None,
     seed: int = 0,
     sampler: str = "tpe",
@@ -111,6 +123,7 @@ def search(
         cluster: Where trials run; "debug" runs them in this process.
         trials: How many points of the space to try.
         time_budget: No trial starts after this time, such as "30m".
+        budget: Compute for the whole search, such as "40gpu-h" or "2cpu-h".
         epochs: Length of every training; None leaves it to the trainer.
         seed: Of everything random.
         sampler: tpe, random, gp, cmaes, grid, or `package.module:Name`.
@@ -132,6 +145,7 @@ def search(
         "cluster": _plain(cluster),
         "trials": trials,
         "time_budget": time_budget,
+        "budget": budget,
         "epochs": epochs,
         "seed": seed,
         "sampler": sampler,
@@ -200,7 +214,8 @@ def carry_out(run: RunFolder, launch: Launch, observers: Sequence[Observer] = ()
     every_s = 0.0 if config.checkpoint_every == "0s" else seconds(config.checkpoint_every)
     executor = executor_of(launch.profile, plan.trainer.resources, run.trials.absolute(), every_s)
     rows = conduct(run, plan, executor, observers, resume=run.ledger.exists())
-    return SearchResult(run, plan.trainer.objective, rows, plan.trainer.describe(), plan.methods)
+    verdict = read_verdict(run.verdict)
+    return SearchResult(run, plan.trainer.objective, rows, plan.trainer.describe(), plan.methods, verdict)
 
 
 def _go_on(launch: Launch, observers: Sequence[Observer]) -> SearchResult:
@@ -224,7 +239,8 @@ def open_run(run: RunFolder) -> SearchResult:
     records = read_records(run.ledger)
     environment = run.read_environment()
     objective = Objective(**environment["objective"])
-    return SearchResult(run, objective, leaderboard(records, objective), environment["about"])
+    rows, verdict = leaderboard(records, objective), read_verdict(run.verdict)
+    return SearchResult(run, objective, rows, environment["about"], verdict=verdict)
 
 
 def _plain(value: Any) -> Any:

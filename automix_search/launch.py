@@ -23,6 +23,7 @@ from automix_search.training.base import AbstractTrainer
 from automix_search.training.custom import load_class, load_trainer
 from automix_search.training.factory import trainer_from_recipe
 from automix_search.tuning.baselines import baselines_of
+from automix_search.tuning.budget import Compute, compute
 from automix_search.tuning.population.fitness import check_population
 from automix_search.tuning.samplers import sampler_factory
 from automix_search.tuning.search import SearchPlan
@@ -52,13 +53,28 @@ def _by_name(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
 
-class Confirm(Spec):
-    """How the winner is confirmed."""
+class RaceSettings(Spec):
+    """How the best of the search is found: on validation, on paired seeds."""
 
     finalists: int = Field(
-        3, ge=0, description="How many of the best trials are trained again; 0 confirms nothing."
+        3,
+        ge=0,
+        description="How many of the best trials race with the baselines; 0: no race, and no verdict.",
     )
-    seeds: int = Field(3, ge=1, description="On how many fresh seeds, the same for all.")
+    seeds: int = Field(4, ge=1, description="On how many fresh seeds each of them is trained at most.")
+
+
+class Confirm(Spec):
+    """How the best trial is judged: on the test split, against every baseline."""
+
+    seeds: int = Field(5, ge=1, description="On how many more fresh seeds, the same for all.")
+    margin: float | None = Field(
+        None,
+        gt=0,
+        description="A difference so small does not matter; null: 0.005 for metrics between 0 and 1, else 1% of the "
+        "baseline's mean.",
+    )
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Of the race and of the verdict.")
 
 
 class LaunchConfig(Spec):
@@ -72,6 +88,10 @@ class LaunchConfig(Spec):
     cluster: str | dict[str, JsonValue] = Field("local", description="Where trials run.")
     trials: int = Field(24, ge=1, description="How many points of the space to try.")
     time_budget: str | None = Field(None, description="No trial starts after this time, such as 30m or 2h.")
+    budget: str | None = Field(
+        None,
+        description="Compute for the whole search, such as 40gpu-h or 2cpu-h, race and confirmation too.",
+    )
     epochs: int | None = Field(
         None, ge=1, description="Length of every training; null leaves it to the trainer."
     )
@@ -84,6 +104,7 @@ class LaunchConfig(Spec):
     scheduler: Annotated[Stopping, BeforeValidator(_by_name, json_schema_input_type=str | Stopping)] = (
         NoStopping()
     )
+    race: RaceSettings = RaceSettings()
     confirm: Confirm = Confirm()
     retries: int = Field(1, ge=0, description="How often a failed training is tried again.")
     checkpoint_every: str = Field("60s", description="Shortest time between two checkpoints of a training.")
@@ -101,6 +122,13 @@ class LaunchConfig(Spec):
     def _is_a_time(cls, value: str | None) -> str | None:
         if value is not None and value != "0s":
             seconds(value)
+        return value
+
+    @field_validator("budget")
+    @classmethod
+    def _is_compute(cls, value: str | None) -> str | None:
+        if value is not None:
+            compute(value)
         return value
 
     @field_validator("sampler")
@@ -200,14 +228,35 @@ def resolve(
         sampler=config.sampler,
         grid_points=config.grid_points,
         stopping=config.scheduler,
-        finalists=config.confirm.finalists,
+        finalists=config.race.finalists,
+        race_seeds=config.race.seeds,
         confirm_seeds=config.confirm.seeds,
+        margin=config.confirm.margin,
+        confidence=config.confirm.confidence,
         retries=config.retries,
+        budget=_compute(config, trainer),
         time_budget_s=None if config.time_budget is None else seconds(config.time_budget),
         methods=own,
     )
     origins = {"space": space_document.source, "trainer": trainer_source, "cluster": profile_document.source}
     return Launch(_written_out(config, plan, profile), plan, profile, origins)
+
+
+def _compute(config: LaunchConfig, trainer: AbstractTrainer) -> Compute | None:
+    """The compute that a search may spend.
+
+    Raises:
+        InputError: It is of another kind than the trainer uses.
+    """
+    if config.budget is None:
+        return None
+    budget, unit = compute(config.budget), "gpu" if trainer.resources.gpus else "cpu"
+    if budget.unit != unit:
+        uses = f"{trainer.resources.gpus:g} GPUs a training" if unit == "gpu" else "no GPU"
+        raise InputError(
+            f"`budget: {config.budget}` counts {budget.unit}s, but the trainer uses {uses}; give it in {unit}-h"
+        )
+    return budget
 
 
 def _check_shared(profile: AbstractProfile) -> None:

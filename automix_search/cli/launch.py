@@ -21,6 +21,9 @@ def launch(
     cluster: Annotated[str | None, typer.Option(help="Where trials run: NAME or FILE.")] = None,
     trials: Annotated[int | None, typer.Option(help="How many points of the space to try.")] = None,
     time_budget: Annotated[str | None, typer.Option(help="No trial starts after this time: 30m, 2h.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Compute for all of the search: 40gpu-h, 2cpu-h.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Length of every training.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
     sampler: Annotated[str | None, typer.Option(help="tpe, random, gp, cmaes, grid or module:Name.")] = None,
@@ -53,6 +56,7 @@ def launch(
         "cluster": cluster,
         "trials": trials,
         "time_budget": time_budget,
+        "budget": budget,
         "epochs": epochs,
         "seed": seed,
         "sampler": sampler,

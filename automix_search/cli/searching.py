@@ -92,14 +92,17 @@ def _print_stopped(run: RunFolder, out: Console, going_on: str) -> None:
 
 def _print_result(result: SearchResult, launch: Launch, out: Console, *, as_json: bool) -> None:
     from automix_search.report.next_steps import next_steps
-    from automix_search.report.verdict import verdict
+    from automix_search.report.verdict import verdict_told
     from automix_search.tuning.leaderboard import as_data
     from automix_search.tuning.strategies import Sampling
+    from automix_search.validation import dump
 
-    said = verdict(result.rows, result.objective)
+    found = result.verdict
+    said = verdict_told(result.rows, result.objective, found, result.run.policy)
     if as_json:
         rows = [as_data(row) for row in result.rows]
-        print_json({"run": str(result.run.path), "verdict": said, "winner": rows[0], "leaderboard": rows})
+        verdict = {"said": said, **(dump(found) if found else {})}
+        print_json({"run": str(result.run.path), "verdict": verdict, "winner": rows[0], "leaderboard": rows})
         return
     print_leaderboard(result, out, best=SHOWN_AT_THE_END)
     out.print(Text(f"\n{said}\n", style="bold"))

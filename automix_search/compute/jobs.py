@@ -15,7 +15,7 @@ from automix_search.policy import Policy
 from automix_search.training.base import AbstractTrainer, Assignment
 from automix_search.validation import dump
 
-Stage = Literal["baseline", "population", "search", "confirm"]
+Stage = Literal["baseline", "population", "search", "race", "confirm"]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from automix_search.compute.jobs import Executor
+from automix_search.evidence import FEWEST_SEEDS, needed_effect
 from automix_search.families import kind_of
-from automix_search.report.estimate import longest, time_told, trainings_told
+from automix_search.report.estimate import budget_told, longest, time_told, trainings_told
 from automix_search.report.tally import trials_of
 from automix_search.report.wording import count
 from automix_search.spaces import Parameter
@@ -61,10 +62,15 @@ def _rows(
         ("trainer", _trainer(plan, origins["trainer"])),
         ("against", ", ".join(plan.baselines)),
         ("trials", _trials(plan)),
-        ("confirm", _confirm(plan)),
+        *_deciding(plan),
         ("where", _where(executor, origins["cluster"])),
         ("in all", trainings_told(plan) + (f"; {done} of them are done" if done else "")),
         ("time", time_told(plan, epoch_s, executor.workers, done)),
+        *(
+            []
+            if plan.budget is None
+            else [("budget", budget_told(plan, plan.budget, epoch_s, executor.place))]
+        ),
     ]
 
 
@@ -133,12 +139,29 @@ def _population(plan: SearchPlan, strategy: Pba) -> str:
     )
 
 
-def _confirm(plan: SearchPlan) -> str:
+def _deciding(plan: SearchPlan) -> list[tuple[str, str]]:
+    """The race and the confirmation."""
     if not plan.finalists:
-        return "nothing: scores of the search are all there will be"
+        return [("verdict", "none: scores of the search are all there will be")]
+    return [
+        (
+            "race",
+            f"the best {count(plan.finalists, 'trial')} and the baselines, by validation, "
+            f"on up to {count(plan.race_seeds, 'fresh seed')} each",
+        ),
+        ("verdict", _verdict(plan)),
+    ]
+
+
+def _verdict(plan: SearchPlan) -> str:
+    seeds, baselines = plan.confirm_seeds, len(plan.baselines)
+    against = f"the best trial against each baseline, on {count(seeds, 'more seed')} and the test split"
+    if seeds < FEWEST_SEEDS:
+        return f"{against}; no difference can be shown with fewer than {FEWEST_SEEDS} seeds"
+    effect, at_least = (needed_effect(many, baselines, plan.confidence) for many in (seeds, FEWEST_SEEDS))
     return (
-        f"the best {count(plan.finalists, 'trial')} and the baselines again, "
-        f"on {count(plan.confirm_seeds, 'fresh seed')} and the test split"
+        f"{against}; `better` takes a gain of {effect:.2g} standard deviations of the paired differences "
+        f"({at_least:.2g} with {FEWEST_SEEDS} seeds, the fewest)"
     )
 
 

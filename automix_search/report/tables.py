@@ -48,6 +48,7 @@ def leaderboard_table(
     arrow = "higher" if objective.direction == "max" else "lower"
     table.caption = Text(
         f"* baseline · {objective.metric}, {arrow} is better · ± standard error"
+        + (" · seeds: valid+test" if wide else "")
         + (" · step: its time over that of `none`" if costly else ""),
         style="dim",
     )
@@ -61,8 +62,7 @@ def _cells(row: Row, methods: tuple[type, ...], wide: bool, costly: bool) -> lis
         does = f"{state(row)} · {does}"
     cells = [str(row.rank), name(row), does, number(row.search), score(row.valid), score(row.test)]
     if wide:
-        seeds = str(len(row.valid.seeds)) if row.valid else NOTHING
-        cells += [seeds, *(costs(row) if costly else ()), state(row)]
+        cells += [seeds(row), *(costs(row) if costly else ()), state(row)]
     return [Text(cell) for cell in cells]
 
 
@@ -80,6 +80,12 @@ def state(row: Row) -> str:
             return f"pruned at {row.epochs}"
         case _:
             return row.state
+
+
+def seeds(row: Row) -> str:
+    """On how many seeds it raced and was confirmed: `4+5`."""
+    numbers = [str(len(found.seeds)) for found in (row.valid, row.test) if found]
+    return "+".join(numbers) or NOTHING
 
 
 def costs(row: Row) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from automix_search.compute.jobs import Failure, Fork, Job, Stage
 from automix_search.errors import InputError, SearchError
 from automix_search.policy import Policy
 from automix_search.training.base import AbstractTrainer, Objective
+from automix_search.tuning.budget import Limit
 from automix_search.tuning.ledger import Ledger, Record, State
 from automix_search.tuning.stages import AbstractStage
 from automix_search.validation import describe, dump
@@ -44,8 +45,7 @@ class Driver:
         ledger: Where every event goes.
         objective: What is optimised.
         retries: How often a failed training is tried again.
-        deadline: Time (`time.time()`) after which no trial starts and running trials end; None for no limit. Baselines
-            and the confirmation are not limited: without them the search would have no answer.
+        limits: What ends stages before they are through.
         observers: Who looks on.
     """
 
@@ -59,14 +59,14 @@ class Driver:
         objective: Objective,
         *,
         retries: int = 1,
-        deadline: float | None = None,
+        limits: Sequence[Limit] = (),
         observers: Sequence[Observer] = (),
     ) -> None:
         self._stages = stages
         self._ledger = ledger
         self._objective = objective
         self._retries = retries
-        self._deadline = deadline
+        self._limits = tuple(limits)
         self._observers = observers
         self._again: deque[Job] = deque()
         self._running: dict[str, _Running] = {}
@@ -104,10 +104,13 @@ class Driver:
             self._write("mutated", job=job.name, params=changed)
 
     def _propose(self) -> Job | None:
+        running = {running.job.stage for running in self._running.values()}
+        before: set[Stage] = set()
         for stage in self._stages:
-            if stage.waits and any(running.job.stage != stage.name for running in self._running.values()):
+            if stage.waits and running & before:
                 return None
-            if self._late and stage.limited:
+            before.add(stage.name)
+            if self._limit(stage) is not None:
                 continue
             job = stage.propose()
             if job is not None:
@@ -115,9 +118,9 @@ class Driver:
         self._exhausted = not self._running
         return None
 
-    @property
-    def _late(self) -> bool:
-        return self._deadline is not None and time.time() >= self._deadline
+    def _limit(self, stage: AbstractStage) -> Limit | None:
+        """What has ended a stage."""
+        return next((limit for limit in self._limits if limit.reached(stage)), None)
 
     def reported(self, name: str, metrics: Mapping[str, float]) -> bool:
         """Take the metrics of one more epoch of a job; True stops the job.
@@ -143,8 +146,8 @@ class Driver:
             self._end(running, "finished", value=running.value)
         elif stops:
             self._end(running, "pruned", value=running.value, reason="stopped early")
-        elif self._late and self._stage_of(job).limited:
-            self._end(running, "pruned", value=running.value, reason="time budget")
+        elif (limit := self._limit(self._stage_of(job))) is not None:
+            self._end(running, "pruned", value=running.value, reason=limit.reason)
         return name not in self._running
 
     def _value(self, numbers: Mapping[str, float], metric: str) -> float:
@@ -214,6 +217,8 @@ class Driver:
 
     def _write(self, event: str, **fields: Any) -> None:
         self._ledger.append(event, **fields)
+        for limit in self._limits:
+            limit.noticed(self._ledger.events[-1])
         for observer in self._observers:
             observer.noticed(self._ledger.events[-1], self._ledger.records)
 

@@ -17,8 +17,8 @@ class RunFolder:
     """Where everything of one search is kept.
 
     launch.yaml (resolved), environment.json (versions, objective, data and model), ledger.jsonl (the truth),
-    study.journal (opens in optuna-dashboard), leaderboard.csv, policy.yaml (the best so far), trials/ (checkpoints of
-    unfinished trainings).
+    study.journal (opens in optuna-dashboard), leaderboard.csv, policy.yaml (the best so far), verdict.json (what
+    the search said in the end), trials/ (checkpoints of unfinished trainings).
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,6 +29,7 @@ class RunFolder:
         self.study = path / "study.journal"
         self.leaderboard = path / "leaderboard.csv"
         self.policy = path / "policy.yaml"
+        self.verdict = path / "verdict.json"
         self.trials = path / "trials"
         self._lock_file = path / ".lock"
         self._lock: IO[str] | None = None

@@ -7,7 +7,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,13 +17,18 @@ import optuna
 from automix_search.compute.jobs import Executor, Job
 from automix_search.documents import write_atomically
 from automix_search.errors import InputError
+from automix_search.evidence import Verdict
 from automix_search.policy import Policy, save_policy
 from automix_search.spaces import Space
 from automix_search.training.base import AbstractTrainer, Objective
-from automix_search.tuning.driver import Driver, Event, Observer, job_of
+from automix_search.tuning.budget import Compute, ComputeBudget, Deadline, Limit, Share, share_of
+from automix_search.tuning.driver import Driver, Event, Observer
+from automix_search.tuning.finalists import finalists, jobs_of, judged
+from automix_search.tuning.judgement import judgement, write_verdict
 from automix_search.tuning.leaderboard import Row, as_csv, leaderboard
-from automix_search.tuning.ledger import ENDINGS, Ledger, Record, elapsed_s, named
+from automix_search.tuning.ledger import ENDINGS, Ledger, Record, elapsed_s
 from automix_search.tuning.population.stages import PopulationStage, ScheduleStage
+from automix_search.tuning.race import RaceStage
 from automix_search.tuning.run_folder import RunFolder
 from automix_search.tuning.sampling import SamplingStage, open_study
 from automix_search.tuning.stages import AbstractStage, BaselineStage, ConfirmStage
@@ -47,10 +52,14 @@ class SearchPlan:
         sampler: Name or import path of an Optuna sampler.
         grid_points: Values tried of each range, with the sampler `grid`.
         stopping: When trainings are given up early.
-        finalists: How many of the best trials are confirmed; 0 confirms nothing.
-        confirm_seeds: On how many fresh seeds.
+        finalists: How many of the best trials race against each other and the baselines; 0: no race, no confirmation.
+        race_seeds: On how many seeds each of them is trained at most.
+        confirm_seeds: On how many fresh seeds the best of them and the baselines are trained for the verdict.
+        margin: A difference so small does not matter; None takes what is usual for the metric.
+        confidence: Of the race, of the verdict's intervals and of what it says.
         retries: How often a failed training is tried again.
         time_budget_s: After so many seconds no trial starts and running ones end; None for no limit.
+        budget: Compute for the whole search; None for no limit.
         methods: Classes of the user's own that policies may name.
     """
 
@@ -65,15 +74,44 @@ class SearchPlan:
     grid_points: int = 3
     stopping: AbstractStopping = field(default_factory=NoStopping)
     finalists: int = 3
-    confirm_seeds: int = 3
+    race_seeds: int = 4
+    confirm_seeds: int = 5
+    margin: float | None = None
+    confidence: float = 0.95
     retries: int = 1
     time_budget_s: float | None = None
+    budget: Compute | None = None
     methods: tuple[type, ...] = ()
 
     @property
     def fresh_seeds(self) -> list[int]:
         """Training seeds of the confirmation, drawn from the search's seed and far from it."""
-        return random.Random(self.seed).sample(range(100_000, 1_000_000), self.confirm_seeds)
+        return self._drawn(range(100_000, 1_000_000), self.confirm_seeds)
+
+    @property
+    def racing_seeds(self) -> list[int]:
+        """Training seeds of the race: none of the search's, none of the confirmation's."""
+        return self._drawn(range(10_000, 100_000), self.race_seeds)
+
+    def _drawn(self, among: range, count: int) -> list[int]:
+        """So many training seeds, none of which is the search's own."""
+        drawn = random.Random(self.seed).sample(among, count + 1)
+        return [seed for seed in drawn if seed != self.seed][:count]
+
+    @property
+    def contenders(self) -> int:
+        """How many race: finalists and baselines."""
+        return min(self.finalists, self.candidates) + len(self.baselines) if self.finalists else 0
+
+    @property
+    def first_rounds(self) -> int:
+        """Trainings of the race until its second round is over, after which some are out."""
+        return self.contenders * min(self.race_seeds, 2)
+
+    @property
+    def confirming(self) -> int:
+        """Trainings of the confirmation."""
+        return self.confirm_seeds * (1 + len(self.baselines)) if self.finalists else 0
 
     @property
     def candidates(self) -> int:
@@ -106,37 +144,68 @@ def conduct(
     """
     about = describe_trainer(plan.trainer)
     check_same_data(run, about)
-    write_environment(run, plan.trainer.objective, about)
+    each = share_of(plan.trainer.resources, executor.place.threads)
+    write_environment(run, plan.trainer.objective, about, each)
     run.sweep()
+    run.verdict.unlink(missing_ok=True)
     with closing(Ledger(run.ledger)) as ledger:
         best = BestPolicy(run, plan, about)
-        driver = _driver(run, plan, ledger, [best, SpentCheckpoints(run), *observers])
+        driver = _driver(run, plan, ledger, each, [best, SpentCheckpoints(run), *observers])
         try:
             if resume:
                 driver.restore(plan.trainer, plan.methods)
             executor.run(plan.trainer, driver)
             ledger.append("closed")
+            verdict = _judged(plan, ledger.records)
+            write_verdict(verdict, run.verdict)
         except BaseException:
             with suppress(InputError):  # the first error is the one to tell
                 driver.interrupt()
                 best.write(ledger.records)
             raise
-        return best.write(ledger.records)
+        return best.write(ledger.records, verdict)
 
 
-def _driver(run: RunFolder, plan: SearchPlan, ledger: Ledger, observers: Sequence[Observer]) -> Driver:
+def _judged(plan: SearchPlan, records: Mapping[str, Record]) -> Verdict | None:
+    return judgement(records, plan.trainer.objective, margin=plan.margin, confidence=plan.confidence)
+
+
+def _driver(
+    run: RunFolder, plan: SearchPlan, ledger: Ledger, each: Share, observers: Sequence[Observer]
+) -> Driver:
     study = open_study(run.study, plan.trainer.objective.direction)
-    trials = plan.candidates
-    spent = spent_s(ledger.events, trials)
-    ledger.append("opened", trials=trials, objective=plan.trainer.objective.metric)
+    deadline = _deadline(plan, ledger.events)
+    ledger.append("opened", trials=plan.candidates, objective=plan.trainer.objective.metric)
+    budget = _budget(plan, ledger.events, each)
     return Driver(
-        _stages(plan, ledger, study),
+        _stages(plan, ledger, study, budget),
         ledger,
         plan.trainer.objective,
         retries=plan.retries,
-        deadline=None if plan.time_budget_s is None else time.time() + plan.time_budget_s - spent,
+        limits=_given(deadline, budget),
         observers=observers,
     )
+
+
+def _given(*limits: Limit | None) -> list[Limit]:
+    return [limit for limit in limits if limit is not None]
+
+
+def _deadline(plan: SearchPlan, events: Sequence[Event]) -> Deadline | None:
+    if plan.time_budget_s is None:
+        return None
+    return Deadline(time.time() + plan.time_budget_s - spent_s(events, plan.candidates))
+
+
+def _budget(plan: SearchPlan, events: Sequence[Event], each: Share) -> ComputeBudget | None:
+    if plan.budget is None:
+        return None
+    budget = ComputeBudget(
+        plan.budget.seconds, each.many, racing=plan.first_rounds, confirming=plan.confirming
+    )
+    for event in events:
+        budget.noticed(event)
+    return budget
 
 
 def describe_trainer(trainer: AbstractTrainer) -> dict[str, Any]:
@@ -159,18 +228,42 @@ def check_same_data(run: RunFolder, about: Mapping[str, Any]) -> None:
             )
 
 
-def write_environment(run: RunFolder, objective: Objective, about: Mapping[str, Any]) -> None:
+def write_environment(run: RunFolder, objective: Objective, about: Mapping[str, Any], each: Share) -> None:
     """Write down what the search runs on."""
-    tree = {"versions": versions(), "objective": dataclasses.asdict(objective), "about": about}
+    tree = {
+        "versions": versions(),
+        "objective": dataclasses.asdict(objective),
+        "compute": dataclasses.asdict(each),
+        "about": about,
+    }
     write_atomically(run.environment, json.dumps(tree, indent=2) + "\n")
 
 
-def _stages(plan: SearchPlan, ledger: Ledger, study: optuna.Study) -> list[AbstractStage]:
-    def best() -> list[Job]:
-        return finalists(ledger.records, plan.trainer.objective, plan.finalists, plan.trainer, plan.methods)
+def _stages(
+    plan: SearchPlan, ledger: Ledger, study: optuna.Study, budget: ComputeBudget | None
+) -> list[AbstractStage]:
+    stages = [BaselineStage(plan.baselines, plan.seed, plan.length), *_searching(plan, study)]
+    return [*stages, *_deciding(plan, ledger.records, budget)] if plan.finalists else stages
 
-    confirm = ConfirmStage(best, plan.fresh_seeds if plan.finalists else [])
-    return [BaselineStage(plan.baselines, plan.seed, plan.length), *_searching(plan, study), confirm]
+
+def _deciding(
+    plan: SearchPlan, records: Mapping[str, Record], budget: ComputeBudget | None
+) -> list[AbstractStage]:
+    """The race, and the confirmation of who won it."""
+    objective = plan.trainer.objective
+
+    def jobs(chosen: Callable[[Mapping[str, Record], Objective, int], list[Record]]) -> list[Job]:
+        return jobs_of(chosen(records, objective, plan.finalists), plan.trainer, plan.methods)
+
+    race = RaceStage(
+        lambda: jobs(finalists),
+        records,
+        plan.racing_seeds,
+        objective,
+        plan.confidence,
+        affordable=(lambda trainings: True) if budget is None else budget.affords_race,
+    )
+    return [race, ConfirmStage(lambda: jobs(judged), plan.fresh_seeds)]
 
 
 def _searching(plan: SearchPlan, study: optuna.Study) -> list[AbstractStage]:
@@ -202,39 +295,17 @@ def _searching(plan: SearchPlan, study: optuna.Study) -> list[AbstractStage]:
 def spent_s(events: Sequence[Event], trials: int) -> float:
     """Seconds of a time budget that are used up: what the search has run for since it was asked for these trials.
 
-    The confirmation does not count, and whoever asks for more trials gives the budget anew.
+    Race and confirmation do not count, and whoever asks for more trials gives the budget anew.
     """
     asked_since = max(
         (place for place, event in enumerate(events) if _asks_for_more(event, trials)), default=-1
     )
     searching = [event for event in events[asked_since + 1 :] if event["event"] in ("opened", "asked")]
-    return elapsed_s([event for event in searching if event.get("stage") != "confirm"])
+    return elapsed_s([event for event in searching if event.get("stage") not in ("race", "confirm")])
 
 
 def _asks_for_more(event: Event, trials: int) -> bool:
     return bool(event["event"] == "opened" and event["trials"] != trials)
-
-
-def finalists(
-    records: Mapping[str, Record],
-    objective: Objective,
-    count: int,
-    trainer: AbstractTrainer,
-    methods: Sequence[type],
-) -> list[Job]:
-    """The jobs that scored the best trials and all baselines: what is worth confirming.
-
-    The best are those of the search, whatever an earlier confirmation said. Trials that were stopped early are no
-    finalists, nor is a second trial of one and the same candidate.
-    """
-    finished = [record for record in records.values() if record.state == "finished"]
-    sign = -1.0 if objective.direction == "max" else 1.0
-    trials = sorted(named(finished, "search"), key=lambda record: sign * (record.value or 0.0))
-    distinct: dict[str, Record] = {}
-    for record in trials:
-        distinct.setdefault(repr((record.asked["policy"], record.asked["settings"])), record)
-    chosen = [*named(finished, "baseline"), *list(distinct.values())[:count]]
-    return [job_of(record, trainer, methods) for record in chosen]
 
 
 class BestPolicy:
@@ -258,18 +329,18 @@ class BestPolicy:
         if leader != self._leader or time.monotonic() - self._written_s > self.PAUSE_S:
             self._write(rows, records)
 
-    def write(self, records: Mapping[str, Record]) -> list[Row]:
+    def write(self, records: Mapping[str, Record], verdict: Verdict | None = None) -> list[Row]:
         """Write both files as things stand now; the leaderboard, best first."""
         rows = leaderboard(records, self._plan.trainer.objective)
-        self._write(rows, records)
+        self._write(rows, records, verdict)
         return rows
 
-    def _write(self, rows: list[Row], records: Mapping[str, Record]) -> None:
+    def _write(self, rows: list[Row], records: Mapping[str, Record], verdict: Verdict | None = None) -> None:
         write_atomically(self._run.leaderboard, as_csv(rows))
         if rows and rows[0].search is not None:
             metric, name = self._plan.trainer.objective.metric, self._run.name
             kept = self._run.trials
-            policy = exported(rows[0], rows, metric, name, self._about, self._plan.methods, kept)
+            policy = exported(rows[0], rows, metric, name, self._about, self._plan.methods, kept, verdict)
             save_policy(policy, self._run.policy)
             trials = [row for row in rows if not row.baseline][: self._plan.finalists]
             if policy.learned is None or policy.learned.weights is None:
@@ -313,4 +384,4 @@ def _needed_from(event: Event) -> float:
     """The epoch before which no checkpoint is gone on from any more, now that a training was asked for."""
     if event["event"] == "forked":
         return float(event["epoch"])
-    return math.inf if event["stage"] in ("search", "confirm") else 0.0
+    return math.inf if event["stage"] in ("search", "race", "confirm") else 0.0

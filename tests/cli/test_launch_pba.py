@@ -146,7 +146,7 @@ def test_members_go_on_from_where_their_parents_left_off(run, monkeypatch, tmp_p
     monkeypatch.setattr(ClassificationTrainer, "train", watched)
     quick = ("--set", "strategy={kind: pba, population: 2, interval: 1}", "--epochs", 2, "--seed", 1)
     launched = ("launch", "--space", "table.yaml", "--cluster", "debug", "--name", "first", *quick)
-    outcome = run(*launched, "--set", "confirm.finalists=0")
+    outcome = run(*launched, "--set", "race.finalists=0")
     assert outcome.code == 0, outcome.err
     records = read_records(tmp_path / "runs" / "first" / "ledger.jsonl")
     sources = [record.asked["fork"]["source"] for record in members(records) if record.asked["fork"]]

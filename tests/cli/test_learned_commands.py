@@ -37,7 +37,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cluster="debug",
         runs_dir=folder,
         name="learned",
-        settings={"confirm": {"finalists": 1, "seeds": 2}},
+        settings={"race": {"finalists": 1, "seeds": 1}, "confirm": {"seeds": 2}},
     )
     rank = next(row.rank for row in result.leaderboard() if not row.baseline)
     result.export(folder / "policy.yaml", rank)
