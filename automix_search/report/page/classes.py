@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
 
 import plotly.graph_objects as go
-from scipy import stats
 
-from automix_search.report.page.board import CONFIDENCE
+from automix_search.evidence import PairedDifference, paired_difference
 from automix_search.report.page.figures import canvas, plain, upright
 from automix_search.report.page.material import Material
 from automix_search.report.page.palette import BAD, GOOD, PALE
 from automix_search.report.page.parts import Chart, Section
+from automix_search.report.page.score_charts import CONFIDENCE
 from automix_search.report.page.winner import own_data
 from automix_search.report.wording import count
-from automix_search.training.classification import MOST_CLASSES, RECALL
+from automix_search.training.classification import RECALL
+from automix_search.tuning.ledger import Record
+from automix_search.tuning.scores import scores_of
 
+RECALLS = f"test_{RECALL}"
 MOST_SHOWN = 40
 
 
@@ -28,18 +29,26 @@ class Effect:
 
     Attributes:
         name: The class.
-        gain: Mean difference of recall over the seeds.
-        reach: Half of its interval; None with a single seed.
+        difference: Of recall, seed by seed.
     """
 
     name: str
-    gain: float
-    reach: float | None
+    difference: PairedDifference
+
+    @property
+    def gain(self) -> float:
+        """Mean difference of recall over the seeds."""
+        return self.difference.gain
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Of the gain, for this class alone; None with a single seed."""
+        return self.difference.interval(1 - CONFIDENCE)
 
     @property
     def colour(self) -> str:
         """Whether the interval is clear of zero, and on which side."""
-        if self.reach is None or abs(self.gain) <= self.reach:
+        if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
             return PALE
         return GOOD if self.gain > 0 else BAD
 
@@ -51,36 +60,40 @@ def classes(material: Material) -> Section | None:
     baseline = next((row.name for row in confirmed if row.baseline), None)
     if trial is None or baseline is None:
         return None
-    if material.verdict is not None and any(row.name == material.verdict["candidate"] for row in confirmed):
-        trial = str(material.verdict["candidate"])
     data = own_data(material)
-    effects, seeds = effects_of(material, trial, baseline, () if data is None else data.info.class_names)
+    names = () if data is None else data.info.class_names
+    effects = effects_of(material.records.values(), trial, baseline, names)
     if not effects:
         return None
-    chart = _chart(shortened(effects), f"Recall of {trial} minus that of {baseline}, by class", seeds)
+    chart = _chart(shortened(effects), f"Recall of {trial} minus that of {baseline}, by class")
     return Section("classes", "Class by class", [chart])
 
 
 def effects_of(
-    material: Material, trial: str, baseline: str, names: Sequence[str] = ()
-) -> tuple[list[Effect], int]:
-    """The effect on every class that both were scored on, the largest gain first, and the number of seeds."""
-    found, most = list[Effect](), 0
-    for place in range(MOST_CLASSES):
-        own, other = (material.over_seeds(name, f"test_{RECALL}{place}") for name in (trial, baseline))
-        gains = [own[seed] - other[seed] for seed in own if seed in other]
-        if gains:
-            name = names[place] if place < len(names) else f"class {place}"
-            found.append(Effect(name, fmean(gains), _reach(gains)))
-            most = max(most, len(gains))
-    return sorted(found, key=lambda effect: -effect.gain), most
+    records: Collection[Record], trial: str, baseline: str, names: Sequence[str] = ()
+) -> list[Effect]:
+    """The effect on every class that both were scored on, the largest gain first.
+
+    Args:
+        records: All trainings.
+        trial: Whose recalls.
+        baseline: What they are compared with, seed by seed.
+        names: Of the classes; their numbers stand for them where these are missing.
+    """
+    told = {name for record in records if record.asked["test"] for name in _last(record)}
+    found = []
+    for metric in sorted(name for name in told if name.startswith(RECALLS)):
+        recalls = scores_of(records, "confirm", metric)
+        own, other = recalls.get(trial, {}), recalls.get(baseline, {})
+        if own.keys() & other.keys():
+            label = int(metric.removeprefix(RECALLS))
+            name = names[label] if label < len(names) else f"class {label}"
+            found.append(Effect(name, paired_difference(own, other)))
+    return sorted(found, key=lambda effect: -effect.gain)
 
 
-def _reach(gains: Sequence[float]) -> float | None:
-    if len(gains) < 2:
-        return None
-    error = stdev(gains) / math.sqrt(len(gains))
-    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(gains) - 1)) * error
+def _last(record: Record) -> Mapping[str, float]:
+    return record.metrics[-1] if record.metrics else {}
 
 
 def shortened(effects: Sequence[Effect]) -> list[Effect]:
@@ -89,32 +102,33 @@ def shortened(effects: Sequence[Effect]) -> list[Effect]:
     return list(effects) if len(effects) <= MOST_SHOWN else [*effects[:half], *effects[-half:]]
 
 
-def _chart(effects: Sequence[Effect], title: str, seeds: int) -> Chart:
+def _chart(effects: Sequence[Effect], title: str) -> Chart:
     figure = canvas(
         "difference of recall on the test split", "", height=110 + 24 * len(effects), showlegend=False
     )
     upright(figure, 0.0)
-    for effect in effects:
-        bars = None
-        if effect.reach is not None:
-            bars = {
-                "type": "data",
-                "array": [effect.reach],
-                "color": effect.colour,
-                "thickness": 2,
-                "width": 4,
-            }
-        figure.add_trace(
-            go.Scatter(
-                x=[effect.gain], y=[plain(effect.name)], error_x=bars, mode="markers",
-                marker={"color": effect.colour, "size": 9}, hovertemplate="%{y}: %{x:+.4f}<extra></extra>",
-            )
-        )  # fmt: skip
+    figure.add_traces([_dot(effect) for effect in effects])
     figure.update_yaxes(autorange="reversed", type="category", dtick=1)
     clear = sum(effect.colour != PALE for effect in effects)
+    seeds = max(effect.difference.seeds for effect in effects)
     return Chart(
         title,
         figure,
         f"Means over {count(seeds, 'paired seed')}; lines are {CONFIDENCE:.0%} intervals, each for one class alone: "
         f"about one class in twenty is clear of zero by luck. Here {clear} of {len(effects)} are.",
+    )
+
+
+def _dot(effect: Effect) -> go.Scatter:
+    bars = None
+    if effect.interval is not None:
+        reach = effect.interval[1] - effect.gain
+        bars = {"type": "data", "array": [reach], "color": effect.colour, "thickness": 2, "width": 4}
+    return go.Scatter(
+        x=[effect.gain],
+        y=[plain(effect.name)],
+        error_x=bars,
+        mode="markers",
+        marker={"color": effect.colour, "size": 9},
+        hovertemplate="%{y}: %{x:+.4f}<extra></extra>",
     )

@@ -11,7 +11,7 @@ from automix_search.report.page.figures import canvas, unit_of
 from automix_search.report.page.material import Material
 from automix_search.report.page.palette import BAD, BASELINE, GOOD, PALE, SCALE, TRIAL
 from automix_search.report.page.parts import Cell, Chart, Column, Section, Table
-from automix_search.report.wording import count, duration
+from automix_search.report.wording import duration
 from automix_search.tuning.ledger import Record
 
 COLOURS = {
@@ -25,7 +25,12 @@ COLOURS = {
     "confirmation": GOOD,
 }
 """What compute goes to, in the order of a search."""
-STAGES = {"baseline": "baselines", "population": "members of the population", "confirm": "confirmation"}
+STAGES = {
+    "baseline": "baselines",
+    "population": "members of the population",
+    "race": "race",
+    "confirm": "confirmation",
+}
 
 
 def cost(material: Material) -> Section | None:
@@ -53,7 +58,7 @@ def cost(material: Material) -> Section | None:
     chart = Chart(
         "Time of trainings by what they were for",
         figure,
-        f"{duration(total)} of training in all, {_resources(material)}; the search has run for {wall} on the clock.",
+        f"{duration(total)} of training in all, {_compute(total, material)}. On the clock: {wall}.",
     )
     columns = [Column("for", numeric=False), Column("time of training"), Column("part")]
     return Section("cost", "Where the compute went", [chart, Table("The same in numbers.", columns, rows)])
@@ -77,12 +82,11 @@ def _purpose(event: Mapping[str, object], record: Record) -> str:
         return "cut off"
     if record.stage == "search":
         return "trials stopped early" if event["event"] == "pruned" else "trials to their end"
-    return STAGES.get(record.stage, str(record.stage))
+    return STAGES[record.stage]
 
 
-def _resources(material: Material) -> str:
-    resources = material.recipe.get("resources") or {}
-    if not resources:
-        return "on as many cores and GPUs as the trainer asked for"
-    gpus = f" and {resources['gpus']:g} of a GPU" if resources["gpus"] else ""
-    return f"each on {count(resources['cpus'], 'core')}{gpus}"
+def _compute(seconds: float, material: Material) -> str:
+    """What so many seconds of training are in hours of cores or GPUs."""
+    unit, many = str(material.share["unit"]), float(material.share["many"])
+    on = f"{many:g} {'GPU' if unit == 'gpu' else 'core'}{'' if many == 1 else 's'}"
+    return f"{seconds * many / 3600:.3g} {unit.upper()}-hours, each training on {on}"

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from automix_search.documents import read_yaml
-from automix_search.errors import InputError
+from automix_search.evidence import Verdict
 from automix_search.report.status import RunStatus, status_of
 from automix_search.spaces.holes import Context, Hole, holes_of
 from automix_search.spaces.naming import name_holes
 from automix_search.training.base import Objective
 from automix_search.tuning.driver import Event
+from automix_search.tuning.judgement import read_verdict
 from automix_search.tuning.leaderboard import Row, leaderboard
 from automix_search.tuning.ledger import Record, apply_event, read_ledger
 from automix_search.tuning.run_folder import RunFolder
-
-VERDICT = "automix-search/verdict/1"
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Material:
         events: Of the ledger, in order.
         environment: Versions, and what the trainer says of data and model; empty before the search has begun.
         launch: The launch file, as plain data.
-        verdict: What was found in the end, as plain data; None before.
+        verdict: What was found in the end; None before.
         size: Bytes of the ledger that this is.
     """
 
@@ -47,7 +45,7 @@ class Material:
     events: Sequence[Event]
     environment: Mapping[str, Any]
     launch: Mapping[str, Any]
-    verdict: Mapping[str, Any] | None
+    verdict: Verdict | None
     size: int = 0
 
     @property
@@ -76,20 +74,16 @@ class Material:
         """The rows that are no baselines, best first."""
         return [row for row in self.rows if not row.baseline]
 
-    def over_seeds(self, candidate: str, metric: str) -> dict[int, float]:
-        """A metric of the trainings on fresh seeds, which alone touch the test split, by seed."""
-        return {
-            int(record.asked["seed"]): record.metrics[-1][metric]
-            for record in self.records.values()
-            if record.candidate == candidate
-            and record.asked["test"]
-            and record.state == "finished"
-            and metric in record.metrics[-1]
-        }
+    @property
+    def share(self) -> Mapping[str, Any]:
+        """What one training has of a machine: its `unit`, cpu or gpu, and how `many`."""
+        share: Mapping[str, Any] = self.environment.get("compute", {"unit": "cpu", "many": 1})
+        return share
 
-    def seconds(self, candidate: str) -> float:
-        """Seconds of all trainings of a candidate, those that failed among them."""
-        return sum(record.seconds for record in self.records.values() if record.candidate == candidate)
+    def compute_s(self, candidate: str) -> float:
+        """Seconds of cores or GPUs of all trainings of a candidate, those that failed among them."""
+        own = (record.seconds for record in self.records.values() if record.candidate == candidate)
+        return sum(own) * float(self.share["many"])
 
 
 def material_of(run: RunFolder) -> Material:
@@ -114,7 +108,7 @@ def material_of(run: RunFolder) -> Material:
         events=events,
         environment=environment,
         launch=read_yaml(run.launch).tree,
-        verdict=_read_verdict(run),
+        verdict=read_verdict(run.verdict),
         size=size,
     )
 
@@ -122,22 +116,3 @@ def material_of(run: RunFolder) -> Material:
 def ledger_size(run: RunFolder) -> int:
     """Bytes of the ledger, which grow as the search goes on; 0 before it has begun."""
     return run.ledger.stat().st_size if run.ledger.exists() else 0
-
-
-def _read_verdict(run: RunFolder) -> Mapping[str, Any] | None:
-    """What the search found in the end; None where it has not said so yet.
-
-    Raises:
-        InputError: The file is damaged or of a newer format.
-    """
-    path = run.path / "verdict.json"
-    try:
-        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        known = found["format"]
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"cannot read {path}: {error}") from None
-    if known != VERDICT:
-        raise InputError(f"{path} is `{known}`; this automix-search reads `{VERDICT}`")
-    return found

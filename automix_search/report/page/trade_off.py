@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from automix_search.evidence import front as pareto_front
 from automix_search.report.page.figures import canvas, frame, plain
 from automix_search.report.page.material import Material
 from automix_search.report.page.palette import BASELINE, GOOD, PALE
@@ -61,13 +62,10 @@ def trade_off(material: Material) -> Section | None:
 
 
 def front(points: Sequence[Point], objective: Objective) -> list[Point]:
-    """Those that no other one beats in one of cost and score without being worse in the other; the cheapest first."""
-    sign = -1.0 if objective.direction == "max" else 1.0
-    found: list[Point] = []
-    for point in sorted(points, key=lambda each: (each.cost, sign * each.score)):
-        if not found or objective.better(point.score, found[-1].score):
-            found.append(point)
-    return found
+    """Those that nothing beats in cost and score, the cheapest first."""
+    pairs = [(point.cost, point.score) for point in points]
+    places = pareto_front(pairs, ("min", objective.direction))
+    return sorted((points[place] for place in places), key=lambda point: point.cost)
 
 
 def _dots(points: Sequence[Point], name: str, colour: str, symbol: str) -> go.Scatter:

@@ -2,135 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import plotly.graph_objects as go
 
+from automix_search.evidence import Comparison, Verdict
 from automix_search.report.page.figures import canvas, plain, upright
 from automix_search.report.page.material import Material
 from automix_search.report.page.palette import BAD, BAND, GOOD, PALE, TRIAL
-from automix_search.report.page.parts import Cell, Chart, Code, Column, Paragraph, Part, Section, Table
-from automix_search.report.verdict import verdict as in_words
-from automix_search.report.wording import NOTHING, count, duration, number
+from automix_search.report.page.parts import Cell, Chart, Column, Paragraph, Part, Section, Table
+from automix_search.report.verdict import verdict_told
+from automix_search.report.wording import NOTHING, interval, number, percent, signed
 
 COLOURS = {"better": GOOD, "worse": BAD, "equal": TRIAL, "undecided": PALE}
-
-Comparisons = Sequence[Mapping[str, Any]]
+WORDS = {"against", "answer", "name"}
 
 
 def verdict(material: Material) -> Section:
     """The answer; what is known so far where there is none yet."""
     found = material.verdict
-    if found is None:
-        said = in_words(material.rows, material.objective).splitlines()
-        state = [] if material.events else ["The search has not begun yet."]
-        first, *others = [*state, *said]
-        return Section("verdict", "Verdict", [Paragraph(first, strong=True), *map(Paragraph, others)])
-    parts: list[Part] = [Paragraph(str(found["sentence"]), strong=True)]
-    if found["comparisons"]:
-        parts += [_forest(found), _table(found)]
-    parts.append(_scores(found))
-    return Section("verdict", "Verdict", [*parts, *_to_settle(found.get("to_settle"))])
+    said = verdict_told(material.rows, material.objective, found, material.run.path).splitlines()
+    first, *others = said if material.events else ["The search has not begun yet."]
+    parts: list[Part] = [Paragraph(first, strong=True), *map(Paragraph, others)]
+    if found is not None:
+        parts += [_forest(found), _comparisons(found), _scores(found)]
+    return Section("verdict", "Verdict", parts)
 
 
-def _forest(found: Mapping[str, Any]) -> Chart:
-    comparisons: Comparisons = found["comparisons"]
-    margin, metric, candidate = found["margin"], found["metric"], found["candidate"]
-    figure = canvas(f"gain in {plain(metric)}", "", height=110 + 44 * len(comparisons), showlegend=False)
-    if margin:
-        figure.add_shape(
-            type="rect", x0=-margin, x1=margin, y0=0, y1=1, yref="paper", layer="below",
-            fillcolor=BAND, line={"width": 0},
-        )  # fmt: skip
+def _forest(found: Verdict) -> Chart:
+    margin, candidate = found.margin, found.candidate
+    height = 110 + 44 * len(found.comparisons)
+    figure = canvas(f"gain in test {plain(found.metric)}", "", height=height, showlegend=False)
+    figure.add_shape(
+        type="rect",
+        x0=-margin,
+        x1=margin,
+        y0=0,
+        y1=1,
+        yref="paper",
+        layer="below",
+        fillcolor=BAND,
+        line={"width": 0},
+    )
     upright(figure, 0.0)
-    for compared in comparisons:
-        figure.add_trace(_interval(compared, f"{compared['against']}"))
+    figure.add_traces([_interval(compared) for compared in found.comparisons])
     figure.update_yaxes(autorange="reversed", type="category")
-    level = f"{found['confidence']:.0%}"
-    shaded = f" The shaded band, ± {number(margin)}, is what counts as equal in practice." if margin else ""
+    levels = sorted({percent(compared.confidence) for compared in found.comparisons})
     return Chart(
         f"{candidate} against each baseline",
         figure,
-        f"Each dot is how much better {candidate} is than the baseline beside it, on the test split; its line is the "
-        f"{level} interval. Right of zero {candidate} is better.{shaded}",
+        f"Dots: how much better {candidate} is than the baseline beside it, on the test split; right of zero it is "
+        f"better. Lines: {' or '.join(levels)} intervals, such that the answers hold together with "
+        f"{percent(found.confidence)}. The shaded band, ± {number(margin)}, is what does not matter.",
     )
 
 
-def _interval(compared: Mapping[str, Any], name: str) -> go.Scatter:
-    gain, (low, high) = compared["gain"], compared["interval"] or (None, None)
-    colour = COLOURS.get(compared["answer"], PALE)
+def _interval(compared: Comparison) -> go.Scatter:
+    gain, colour, name = compared.gain, COLOURS[compared.answer], plain(compared.against)
     bars = None
-    if low is not None and high is not None:
+    if compared.interval is not None:
+        low, high = compared.interval
         bars = {"type": "data", "symmetric": False, "array": [high - gain], "arrayminus": [gain - low]}
         bars |= {"color": colour, "thickness": 2, "width": 6}
     return go.Scatter(
         x=[gain],
-        y=[plain(name)],
+        y=[name],
         error_x=bars,
         mode="markers",
         marker={"color": colour, "size": 11},
-        hovertemplate=f"{plain(name)}: {plain(compared['answer'])}, %{{x:.4f}}<extra></extra>",
+        hovertemplate=f"{name}: {compared.answer}, %{{x:+.4f}}<extra></extra>",
     )
 
 
-def _table(found: Mapping[str, Any]) -> Table:
-    columns = ("against", "answer", "gain", "interval", "p", "p (Holm)", "effect size", "seeds")
+def _comparisons(found: Verdict) -> Table:
+    columns = ("against", "answer", "gain", "interval", "p", "p, Holm", "effect size", "seeds")
     rows = [
         [
-            Cell(str(compared["against"])),
-            Cell(str(compared["answer"])),
-            Cell(number(compared["gain"])),
-            Cell(_between(compared["interval"])),
-            Cell(_short(compared["p"])),
-            Cell(_short(compared["p_holm"])),
-            Cell(_short(compared["effect_size"])),
-            Cell(str(compared["seeds"])),
+            Cell(compared.against),
+            Cell(compared.answer),
+            Cell(signed(compared.gain)),
+            Cell(NOTHING if compared.interval is None else interval(compared.interval)),
+            Cell(_short(compared.p)),
+            Cell(_short(compared.p_holm)),
+            Cell(_short(compared.effect_size)),
+            Cell(str(compared.seeds)),
         ]
-        for compared in found["comparisons"]
+        for compared in found.comparisons
     ]
-    words = {"against", "answer"}
     return Table(
-        f"The comparisons of {found['candidate']}, over paired seeds; p after Holm allows for their number.",
-        [Column(title, numeric=title not in words) for title in columns],
+        f"{found.candidate} against each baseline over paired seeds. Effect size: the gain in standard deviations of "
+        "the differences. p by the paired t test; after Holm it allows for the number of comparisons.",
+        [Column(title, numeric=title not in WORDS) for title in columns],
         rows,
     )
 
 
-def _scores(found: Mapping[str, Any]) -> Table:
-    chances = found.get("chance_of_best") or {}
+def _scores(found: Verdict) -> Table:
+    chances = found.chance_of_best or {}
     rows = [
         [
-            Cell(str(name)),
-            Cell(number(score["mean"])),
-            Cell(number(score["standard_error"])),
-            Cell(str(len(score["values"]))),
-            Cell(f"{chances[name]:.0%}" if name in chances else NOTHING),
+            Cell(name),
+            Cell(number(score.mean)),
+            Cell(number(score.standard_error)),
+            Cell(str(len(score.values))),
+            Cell(percent(round(chances[name], 3)) if name in chances else NOTHING),
         ]
-        for name, score in found["scores"].items()
+        for name, score in found.scores.items()
     ]
     columns = ("name", "mean", "standard error", "seeds", "chance of being the best")
-    caption = f"{found['metric']} on the test split, {_better(found)} is better."
-    return Table(caption, [Column(title, numeric=title != "name") for title in columns], rows)
-
-
-def _better(found: Mapping[str, Any]) -> str:
-    """Which way is better, in a word, as a verdict says."""
-    return "higher" if found["direction"] == "max" else "lower"
-
-
-def _to_settle(wanted: Mapping[str, Any] | None) -> list[Part]:
-    if wanted is None:
-        return []
-    said = (
-        f"What could settle it: {count(wanted['seeds'], 'seed')}, which is {count(wanted['trainings'], 'training')}, "
-        f"about {duration(wanted['seconds'])}."
+    way = "higher" if found.direction == "max" else "lower"
+    return Table(
+        f"Test {found.metric}, {way} is better.",
+        [Column(title, numeric=title not in WORDS) for title in columns],
+        rows,
     )
-    return [Paragraph(said), Code("to settle it", str(wanted["command"]))]
-
-
-def _between(interval: Sequence[float] | None) -> str:
-    return NOTHING if interval is None else f"{number(interval[0])} to {number(interval[1])}"
 
 
 def _short(value: float | None) -> str:

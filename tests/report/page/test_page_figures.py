@@ -17,7 +17,7 @@ from automix_search.report.page.figures import frame, plain, unit_of
 from automix_search.report.page.importance import weigh
 from automix_search.report.page.incumbent import leads, moments_of
 from automix_search.report.page.material import Material, material_of
-from automix_search.report.page.palette import DARK
+from automix_search.report.page.palette import DARK, PALE
 from automix_search.report.page.parameters import LANE, height_of, parameters
 from automix_search.report.page.trade_off import Point, front
 from automix_search.spaces.holes import ChoiceHole, RangeHole
@@ -56,7 +56,7 @@ def test_the_front_holds_what_nothing_beats_in_both(pairs, objective):
     assert not any(beats(other, point) for point in best for other in points)
     left_out = [point for point in points if not any(beats(other, point) for other in points)]
     assert {(point.cost, point.score) for point in left_out} == {(point.cost, point.score) for point in best}
-    assert [point.cost for point in best] == sorted({point.cost for point in best})
+    assert [point.cost for point in best] == sorted(point.cost for point in best)
 
 
 def test_heights_on_an_axis_go_by_its_scale():
@@ -87,7 +87,7 @@ def test_where_compute_went_adds_up(material):
     assert sum(spent.values()) == pytest.approx(total)
     failed = sum(each.seconds for each in material.records.values() if each.state == "failed")
     assert spent.get("failed", 0.0) == pytest.approx(failed)
-    assert material.seconds("none") == pytest.approx(
+    assert material.compute_s("none") == pytest.approx(
         sum(each.seconds for name, each in material.records.items() if name.partition("@")[0] == "none")
     )
 
@@ -144,31 +144,31 @@ def test_importance_is_among_the_trials_that_have_the_parameter():
     assert weigh(Branch(None, [SMOOTHING], few, []), larger_is_better=False) == []
 
 
-def test_effects_are_seed_by_seed_with_an_interval_of_t(material):
-    mixing = [row.name for row in material.trials if row.record.asked["params"]["mix"] == "cutmix"]
-    plain_one = [row.name for row in material.trials if row.record.asked["params"]["mix"] == "none"]
-    assert mixing
-    assert plain_one
-
-    class Told:
-        def over_seeds(self, candidate, metric):
-            label = int(metric.rpartition("/")[2])
-            gains = {0: (0.1, 0.2, 0.3), 2: (-0.1, -0.1, -0.1)}.get(label)
-            if gains is None:
-                return {}
-            return {seed: 0.5 + (candidate == "trial") * gain for seed, gain in enumerate(gains)}
-
-    effects, seeds = effects_of(Told(), "trial", "base", ("cat", "dog", "eel"))
-    assert [(effect.name, round(effect.gain, 6)) for effect in effects] == [("cat", 0.2), ("eel", -0.1)]
-    assert seeds == 3
-    assert effects[0].reach == pytest.approx(4.302653 * 0.1 / math.sqrt(3), rel=1e-5)
+def confirmed(candidate: str, seed: int, **recalls: float) -> Record:
+    record = Record({"job": "j", "stage": "confirm", "candidate": candidate, "seed": seed, "test": True})
+    record.state = "finished"
+    record.metrics = [{"epoch": 1, **{f"test_recall/{label[1:]}": value for label, value in recalls.items()}}]
+    return record
 
 
-def test_of_many_classes_the_most_changed_are_shown(material):
-    effects, _ = effects_of(material, material.rows[0].name, "none")
-    assert [effect.name for effect in effects]
+def test_effects_are_seed_by_seed_with_an_interval_of_t():
+    gains = {1: 0.1, 2: 0.2, 3: 0.3}
+    records = [confirmed("trial", seed, _0=0.5 + gain, _2=0.4) for seed, gain in gains.items()]
+    records += [confirmed("base", seed, _0=0.5, _2=0.5) for seed in (3, 2, 1)]
+    cat, eel = effects_of(records, "trial", "base", ("cat", "dog", "eel"))
+    assert (cat.name, eel.name) == ("cat", "eel")
+    assert (cat.gain, eel.gain) == pytest.approx((0.2, -0.1))
+    reach = 4.302653 * 0.1 / math.sqrt(3)
+    assert cat.interval == pytest.approx((0.2 - reach, 0.2 + reach), rel=1e-5)
+    assert cat.colour == PALE
+    (alone,) = effects_of(records[:1] + records[-1:], "trial", "base")[:1]
+    assert (alone.name, alone.interval) == ("class 0", None)
+
+
+def test_of_many_classes_the_most_changed_are_shown():
     many = [SimpleNamespace(gain=-place) for place in range(100)]
     assert [effect.gain for effect in shortened(many)] == [-place for place in (*range(20), *range(80, 100))]
+    assert shortened(many[:40]) == many[:40]
 
 
 @pytest.mark.parametrize(("objective", "wanted"), [(UP, (10, 100)), (DOWN, (0, 90))])

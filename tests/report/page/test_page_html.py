@@ -15,6 +15,8 @@ from automix_search.api import begin
 from automix_search.errors import InputError
 from automix_search.launch import LaunchConfig, resolve
 from automix_search.report.page import build_page, write_page
+from automix_search.report.verdict import sentence
+from automix_search.tuning.judgement import read_verdict
 from automix_search.tuning.run_folder import RunFolder
 
 SECTIONS = [
@@ -32,42 +34,6 @@ SECTIONS = [
     "again",
 ]
 LOADING = {"src", "href", "srcset", "action", "formaction", "data", "poster", "background", "ping", "cite"}
-
-VERDICT = {
-    "format": "automix-search/verdict/1",
-    "sentence": "t0007 is better than every baseline <b>by far</b>.",
-    "answer": "better",
-    "candidate": "t0007",
-    "metric": "accuracy",
-    "direction": "max",
-    "margin": 0.002,
-    "confidence": 0.95,
-    "seeds": [11, 12, 13],
-    "scores": {
-        "t0007": {"mean": 0.91, "standard_error": 0.002, "values": {"11": 0.9, "12": 0.91, "13": 0.92}},
-        "none": {"mean": 0.9, "standard_error": 0.003, "values": {"11": 0.9, "12": 0.9, "13": 0.9}},
-    },
-    "comparisons": [
-        {
-            "against": "none",
-            "answer": "undecided",
-            "gain": 0.01,
-            "standard_error": 0.002,
-            "interval": [-0.001, 0.021],
-            "p": 0.03,
-            "p_holm": 0.06,
-            "effect_size": 2.9,
-            "seeds": 3,
-        }
-    ],
-    "chance_of_best": {"t0007": 0.97, "none": 0.03},
-    "to_settle": {
-        "seeds": 4,
-        "trainings": 8,
-        "seconds": 90,
-        "command": "automix-search resume toy --seeds +4",
-    },
-}
 
 
 @pytest.fixture(scope="module")
@@ -177,40 +143,36 @@ def test_what_a_run_says_is_text_to_plotly_too(page):
     assert "<img" not in told
 
 
-def test_without_a_verdict_the_report_says_what_the_scores_say(page):
-    said = page.one("section", id="verdict").said
-    assert "On the test split" in said
-    assert "over 3 seeds" in said
-
-
-def test_the_verdict_of_the_search_comes_first(run):
-    path = run.path / "verdict.json"
-    path.write_text(json.dumps(VERDICT))
-    try:
-        section = read_html(build_page(run)).one("section", id="verdict")
-    finally:
-        path.unlink()
-    assert section.one("p", class_="answer").said == VERDICT["sentence"]
-    forest = figures(section)["t0007 against each baseline"]
-    (dot,) = forest["data"]
-    assert (dot["x"], dot["y"]) == ([0.01], ["none"])
-    assert dot["error_x"]["array"] == pytest.approx([0.011])
-    assert dot["error_x"]["arrayminus"] == pytest.approx([0.011])
+def test_the_verdict_comes_first_with_every_comparison(page, run):
+    section = page.one("section", id="verdict")
+    verdict = read_verdict(run.verdict)
+    assert verdict is not None
+    assert section.one("p", class_="answer").said == sentence(verdict)
+    forest = figures(section)[f"{verdict.candidate} against each baseline"]
+    assert len(verdict.comparisons) == len(forest["data"]) == 3
+    for compared, dot in zip(verdict.comparisons, forest["data"], strict=True):
+        assert (dot["x"], dot["y"]) == ([compared.gain], [compared.against])
+        low, high = compared.interval
+        assert compared.gain + dot["error_x"]["array"][0] == pytest.approx(high)
+        assert compared.gain - dot["error_x"]["arrayminus"][0] == pytest.approx(low)
     band = forest["layout"]["shapes"][0]
-    assert (band["x0"], band["x1"]) == (-0.002, 0.002)
-    assert "97%" in section.said
-    assert "automix-search resume toy --seeds +4" in section.said
+    assert (band["x0"], band["x1"]) == (-verdict.margin, verdict.margin)
 
 
-@pytest.mark.parametrize("written", ["{", "[]", '{"format": "automix-search/verdict/2"}'])
-def test_a_verdict_that_cannot_be_read_is_told(run, written):
-    path = run.path / "verdict.json"
-    path.write_text(written)
-    try:
-        with pytest.raises(InputError, match=r"verdict\.json"):
-            build_page(run)
-    finally:
-        path.unlink()
+def test_without_a_verdict_the_page_says_that_nothing_is_confirmed(run, tmp_path):
+    for file in ("launch.yaml", "environment.json", "ledger.jsonl"):
+        (tmp_path / file).write_bytes((run.path / file).read_bytes())
+    section = read_html(build_page(RunFolder(tmp_path))).one("section", id="verdict")
+    assert "not confirmed on fresh seeds" in section.said
+    assert figures(section) == {}
+
+
+def test_a_verdict_that_cannot_be_read_is_told(run, tmp_path):
+    for file in ("launch.yaml", "environment.json", "ledger.jsonl"):
+        (tmp_path / file).write_bytes((run.path / file).read_bytes())
+    (tmp_path / "verdict.json").write_text("{")
+    with pytest.raises(InputError, match=r"verdict\.json"):
+        build_page(RunFolder(tmp_path))
 
 
 def test_a_search_that_has_not_begun_has_a_page(tmp_path, monkeypatch):
@@ -228,7 +190,7 @@ def test_a_search_that_was_cut_off_has_a_page(run, tmp_path):
     cut.ledger.write_bytes(b"".join(lines[:4]) + lines[4][:20])
     page = read_html(build_page(cut))
     assert "no winner" in page.one("section", id="verdict").said
-    assert "No candidate is confirmed" in page.one("section", id="leaderboard").said
+    assert "Nothing has raced" in page.one("section", id="leaderboard").said
     (curves,) = figures(page.one("section", id="curves")).values()
     assert [trace["name"] for trace in curves["data"] if "name" in trace] == ["none*"]
     assert "interrupted" in page.one("header").said
@@ -243,16 +205,19 @@ def test_a_search_of_which_every_training_failed_has_a_page(tmp_path):
 
 
 def test_no_code_of_the_users_own_is_run(run, tmp_path, monkeypatch):
-    folder = begun(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text("open('it-ran', 'w').close()\n")
-    environment = json.loads(run.environment.read_text())
-    environment["about"]["recipe"] = {"data": {"kind": "function", "function": "mine.py:load"}}
-    written = folder.launch.read_text()
-    folder.launch.write_text(written.replace("methods: []", "methods: ['mine.py:Own']"))
     for file in ("ledger.jsonl", "policy.yaml"):
-        (folder.path / file).write_bytes((run.path / file).read_bytes())
-    folder.environment.write_text(json.dumps(environment))
-    assert "mine.py:Own" in build_page(folder)
+        (tmp_path / file).write_bytes((run.path / file).read_bytes())
+    launch = run.launch.read_text()
+    for before, after in (("methods: []", "methods: [mine.py:Own]"), ("trainer: null", "trainer: mine.py:Loop")):
+        assert before in launch
+        launch = launch.replace(before, after)
+    (tmp_path / "launch.yaml").write_text(launch)
+    environment = run.read_environment()
+    environment["about"]["recipe"] = {"data": {"kind": "function", "function": "mine.py:load"}}
+    (tmp_path / "environment.json").write_text(json.dumps(environment))
+    assert "mine.py:Own" in build_page(RunFolder(tmp_path))
     assert not (tmp_path / "it-ran").exists()
 
 
