@@ -8,7 +8,7 @@ from typing import Any
 from automix_search.evidence.fidelity import MIN_CURVES
 from automix_search.report.tally import trials_of
 from automix_search.report.wording import count
-from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.stopping import Asha
 
 

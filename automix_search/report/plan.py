@@ -18,7 +18,7 @@ from automix_search.report.fidelity import stopping_told
 from automix_search.report.tally import trials_of
 from automix_search.report.wording import count
 from automix_search.spaces import Parameter
-from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.stopping import Asha
 from automix_search.tuning.strategies import Pba
 

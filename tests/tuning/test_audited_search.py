@@ -12,8 +12,9 @@ from automix_search.policy import Policy
 from automix_search.training.base import Assignment
 from automix_search.tuning.fidelity_audit import audit_of
 from automix_search.tuning.ledger import Record, read_records
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.run_folder import RunFolder, create_run
-from automix_search.tuning.search import SearchPlan, conduct
+from automix_search.tuning.search import conduct
 from automix_search.tuning.stopping import AbstractStopping, Asha, Median, NoStopping
 
 

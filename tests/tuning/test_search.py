@@ -14,9 +14,10 @@ from toys import Diverging, Failing, Toy, in_process, toy_plan
 from automix_search.errors import InputError, SearchError
 from automix_search.policy import load_policy
 from automix_search.tuning.ledger import read_ledger, read_records
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.run_folder import RunFolder, create_run
 from automix_search.tuning.sampling import open_study
-from automix_search.tuning.search import SearchPlan, conduct
+from automix_search.tuning.search import conduct
 from automix_search.tuning.stopping import Asha, Median
 
 

@@ -210,7 +210,10 @@ def test_no_code_of_the_users_own_is_run(run, tmp_path, monkeypatch):
     for file in ("ledger.jsonl", "policy.yaml"):
         (tmp_path / file).write_bytes((run.path / file).read_bytes())
     launch = run.launch.read_text()
-    for before, after in (("methods: []", "methods: [mine.py:Own]"), ("trainer: null", "trainer: mine.py:Loop")):
+    for before, after in (
+        ("methods: []", "methods: [mine.py:Own]"),
+        ("trainer: null", "trainer: mine.py:Loop"),
+    ):
         assert before in launch
         launch = launch.replace(before, after)
     (tmp_path / "launch.yaml").write_text(launch)
