@@ -17,18 +17,24 @@ from automix_search.compute.profiles import AbstractProfile, AddressProfile, loa
 from automix_search.documents import ChangedDocument, Document, Place, Tree
 from automix_search.errors import InputError
 from automix_search.families import Spec
+from automix_search.hashed_files import found_from
 from automix_search.presets import find_preset
 from automix_search.spaces import Candidate, Space, read_space
 from automix_search.training.base import AbstractTrainer
 from automix_search.training.custom import load_class, load_trainer
 from automix_search.training.factory import trainer_from_recipe
+from automix_search.training.objectives import aimed, objective_of
 from automix_search.tuning.baselines import baselines_of
 from automix_search.tuning.budget import Compute, compute
+from automix_search.tuning.kept_weights import check_weights
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.population.fitness import check_population
-from automix_search.tuning.samplers import sampler_factory
-from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.portfolio import FirstPoint, first_points
+from automix_search.tuning.run_folder import find_run
+from automix_search.tuning.samplers import GRID, ONE_OBJECTIVE, sampler_factory
 from automix_search.tuning.stopping import NoStopping, Stopping
 from automix_search.tuning.strategies import Pba, Sampling, Strategy
+from automix_search.tuning.warm_start import warm_start
 from automix_search.validation import check_format, dump, validate
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -99,10 +105,26 @@ class LaunchConfig(Spec):
     strategy: Annotated[Strategy, BeforeValidator(_by_name, json_schema_input_type=str | Strategy)] = (
         Sampling()
     )
-    sampler: str = Field("tpe", description="tpe, random, gp, cmaes, grid, or package.module:Name.")
+    sampler: str = Field(
+        "tpe", description="tpe, priorband, random, gp, cmaes, nsga2, grid, or package.module:Name."
+    )
     grid_points: int = Field(3, ge=1, description="Values tried of each range by the sampler `grid`.")
+    portfolio: Annotated[int, Field(ge=0)] | tuple[FirstPoint, ...] | None = Field(
+        None,
+        description="How many points are tried first, of policies known to do well; null takes a quarter of the "
+        "trials, 8 at most. Or these points themselves.",
+    )
+    warm_start: tuple[str, ...] = Field(
+        (), description="Earlier runs, by name or folder, whose best points go first in the portfolio."
+    )
     scheduler: Annotated[Stopping, BeforeValidator(_by_name, json_schema_input_type=str | Stopping)] = (
         NoStopping()
+    )
+    objective: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="What the search is for, where not the trainer's own: [accuracy, ece min, cost/step_time]. "
+        "With several, the first guides early stopping and the verdict.",
     )
     race: RaceSettings = RaceSettings()
     confirm: Confirm = Confirm()
@@ -124,6 +146,20 @@ class LaunchConfig(Spec):
             seconds(value)
         return value
 
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("objective")
+    @classmethod
+    def _are_objectives(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        metrics = [objective_of(text).metric for text in value or ()]
+        twice = next((metric for metric in metrics if metrics.count(metric) > 1), None)
+        if twice is not None:
+            raise ValueError(f"`{twice}` stands twice")
+        return value
+
     @field_validator("budget")
     @classmethod
     def _is_compute(cls, value: str | None) -> str | None:
@@ -139,6 +175,22 @@ class LaunchConfig(Spec):
         except InputError as error:
             raise ValueError(str(error)) from None
         return value
+
+    @model_validator(mode="after")
+    def _there_is_room_for_first_points(self) -> LaunchConfig:
+        if (self.portfolio or self.warm_start) and not self.samples:
+            what = "portfolio" if self.portfolio else "warm_start"
+            raise ValueError(f"neither a grid nor `pba` begins with given points, so leave `{what}` out")
+        if self.warm_start and self.portfolio == 0:
+            raise ValueError("a portfolio of 0 has no room for the points of `warm_start`")
+        if self.warm_start and isinstance(self.portfolio, tuple):
+            raise ValueError("`portfolio` lists its points already, so leave `warm_start` out")
+        return self
+
+    @property
+    def samples(self) -> bool:
+        """Whether a sampler proposes points one after the other."""
+        return isinstance(self.strategy, Sampling) and self.sampler != GRID
 
     @model_validator(mode="after")
     def _nothing_stops_early_that_goes_on(self) -> LaunchConfig:
@@ -163,7 +215,7 @@ class Launch:
         config: What was asked for, names replaced by what they stand for: enough to start or resume the search again.
         plan: What to do.
         profile: Where to do it.
-        origins: Where space, trainer and cluster were found, for the printed plan.
+        origins: Where space, trainer and cluster were found, and what earlier runs gave, for the printed plan.
     """
 
     config: LaunchConfig
@@ -213,20 +265,32 @@ def resolve(
         check_format(space_document, "space")
         space = read_space(space_document, base=trainer.transform, settings=trainer.settings, methods=own)
     trainer = _aimed(trainer, space)
+    if config.objective is not None:
+        trainer = aimed(trainer, [objective_of(text) for text in config.objective])
+    _check_sampler(config, trainer)
+    if check_weights(space, trainer):
+        _check_shared(profile, "what policies learned before lies in the run folder")
     if isinstance(config.strategy, Pba):
         check_population(config.strategy, space, trainer, config.epochs)
-        _check_shared(profile)
+        _check_shared(profile, "the strategy `pba` hands checkpoints from one training to the next")
     space.check(partial(_settle, trainer))
+    baselines = baselines_of(trainer)
+    earlier = warm_start([find_run(run, Path(config.runs_dir)) for run in config.warm_start], space)
     plan = SearchPlan(
         space=space,
         trainer=trainer,
-        baselines=baselines_of(trainer),
+        baselines=baselines,
         trials=config.trials,
         strategy=config.strategy,
         seed=config.seed,
         epochs=config.epochs,
         sampler=config.sampler,
         grid_points=config.grid_points,
+        portfolio=(
+            first_points(config.portfolio, config.trials, space, trainer, baselines, earlier.points)
+            if config.samples
+            else ()
+        ),
         stopping=config.scheduler,
         finalists=config.race.finalists,
         race_seeds=config.race.seeds,
@@ -239,7 +303,22 @@ def resolve(
         methods=own,
     )
     origins = {"space": space_document.source, "trainer": trainer_source, "cluster": profile_document.source}
+    origins |= {"warm start": earlier.told} if earlier.told else {}
     return Launch(_written_out(config, plan, profile), plan, profile, origins)
+
+
+def _check_sampler(config: LaunchConfig, trainer: AbstractTrainer) -> None:
+    """See that the search can go for all of the trainer's objectives.
+
+    Raises:
+        InputError: It cannot.
+    """
+    if not trainer.objective.also:
+        return
+    if config.sampler in ONE_OBJECTIVE:
+        raise InputError(f"the sampler `{config.sampler}` optimises one metric; use tpe or nsga2 for several")
+    if isinstance(config.strategy, Pba):
+        raise InputError("the strategy `pba` optimises one metric; leave `strategy` out for several")
 
 
 def _compute(config: LaunchConfig, trainer: AbstractTrainer) -> Compute | None:
@@ -259,11 +338,11 @@ def _compute(config: LaunchConfig, trainer: AbstractTrainer) -> Compute | None:
     return budget
 
 
-def _check_shared(profile: AbstractProfile) -> None:
+def _check_shared(profile: AbstractProfile, what: str) -> None:
     if isinstance(profile, AddressProfile) and not profile.shared_runs:
         raise InputError(
-            "the strategy `pba` hands checkpoints from one training to the next, which this cluster's workers cannot "
-            "see; put the run folder on a shared disk and set `cluster.shared_runs` to true"
+            f"{what}, which this cluster's workers cannot see; put the run folder on a shared disk and set "
+            f"`cluster.shared_runs` to true"
         )
 
 
@@ -310,6 +389,7 @@ def _named(config: LaunchConfig, kind: Literal["space", "trainer", "cluster"]) -
     tree = document.tree
     for path, new in changes.items():
         tree = with_change(tree, path.split(".")[1:], new, path)
+    tree = found_from(tree, Path())
     places: dict[Place, str] = {tuple(path.split(".")[1:]): f"`set: {path}`" for path in changes}
     return ChangedDocument(tree, document.source, document.lines, changes=places)
 
@@ -342,6 +422,8 @@ def _written_out(config: LaunchConfig, plan: SearchPlan, profile: AbstractProfil
         "trainer": trainer,
         "cluster": dump(profile),
         "sampler": _absolute(config.sampler),
+        "portfolio": plan.portfolio,
+        "warm_start": (),
         "methods": tuple(_absolute(address) for address in config.methods),
         "name": config.name or time.strftime("run-%Y%m%d-%H%M%S"),
         "set": {},

@@ -14,12 +14,15 @@ from automix_search.compute.jobs import Executor
 from automix_search.evidence import FEWEST_SEEDS, needed_effect
 from automix_search.families import kind_of
 from automix_search.report.estimate import budget_told, longest, time_told, trainings_told
+from automix_search.report.fidelity import stopping_told
 from automix_search.report.tally import trials_of
 from automix_search.report.wording import count
 from automix_search.spaces import Parameter
-from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.plan import SearchPlan
+from automix_search.tuning.stopping import Asha
 from automix_search.tuning.strategies import Pba
 
+BETTER = {"max": "higher", "min": "lower"}
 MOST_PARAMETERS = 16
 """So many parameters are told one by one."""
 
@@ -62,6 +65,8 @@ def _rows(
         ("trainer", _trainer(plan, origins["trainer"])),
         ("against", ", ".join(plan.baselines)),
         ("trials", _trials(plan)),
+        *_first(plan, origins),
+        *([("stopping", stopping_told(plan, plan.stopping))] if isinstance(plan.stopping, Asha) else []),
         *_deciding(plan),
         ("where", _where(executor, origins["cluster"])),
         ("in all", trainings_told(plan) + (f"; {done} of them are done" if done else "")),
@@ -104,8 +109,9 @@ def _parameters(parameters: Sequence[Parameter]) -> Table:
 def _trainer(plan: SearchPlan, origin: str) -> str:
     about = plan.trainer.describe()
     objective = plan.trainer.objective
-    better = "higher" if objective.direction == "max" else "lower"
-    parts = (_model(about), _data(about.get("data")), f"{objective.metric}, {better} is better")
+    goals = " and ".join(f"{each.metric}, {BETTER[each.direction]} is better" for each in objective.all)
+    guides = f" ({objective.metric} guides early stopping and the verdict)" if objective.also else ""
+    parts = (_model(about), _data(about.get("data")), goals + guides)
     return ", ".join(part for part in parts if part) + _from(origin)
 
 
@@ -128,7 +134,16 @@ def _trials(plan: SearchPlan) -> str:
     early = "each to its end" if stopping == "none" else f"stopped early by {stopping}"
     most = "up to " if longest(plan) > plan.length else ""
     length = f"{most}{count(longest(plan), 'epoch')}"
-    return f"{trials_of(plan)} × {length}, chosen by {plan.sampler} (seed {plan.seed}), {early}"
+    first = len(plan.portfolio)
+    chosen = f"the first {first} known beforehand, the others chosen" if first else "chosen"
+    return f"{trials_of(plan)} × {length}, {chosen} by {plan.sampler} (seed {plan.seed}), {early}"
+
+
+def _first(plan: SearchPlan, origins: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What is tried before the sampler proposes anything."""
+    told = ", ".join(point.origin for point in plan.portfolio)
+    earlier = f"points of earlier runs: {origins['warm start']}" if "warm start" in origins else ""
+    return [("first", "; ".join(filter(None, (told, earlier))))] if told or earlier else []
 
 
 def _population(plan: SearchPlan, strategy: Pba) -> str:
@@ -143,14 +158,14 @@ def _deciding(plan: SearchPlan) -> list[tuple[str, str]]:
     """The race and the confirmation."""
     if not plan.finalists:
         return [("verdict", "none: scores of the search are all there will be")]
-    return [
-        (
-            "race",
-            f"the best {count(plan.finalists, 'trial')} and the baselines, by validation, "
-            f"on up to {count(plan.race_seeds, 'fresh seed')} each",
-        ),
-        ("verdict", _verdict(plan)),
-    ]
+    return [("race", _race(plan)), ("verdict", _verdict(plan))]
+
+
+def _race(plan: SearchPlan) -> str:
+    if not plan.races:
+        return "none: of the Pareto front the point nearest to the ideal one is judged"
+    finalists, seeds = count(plan.finalists, "trial"), count(plan.race_seeds, "fresh seed")
+    return f"the best {finalists} and the baselines, by validation, on up to {seeds} each"
 
 
 def _verdict(plan: SearchPlan) -> str:

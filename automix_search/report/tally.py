@@ -11,8 +11,8 @@ from typing import Literal
 from automix_search.compute.jobs import Stage
 from automix_search.tuning.driver import Event
 from automix_search.tuning.ledger import ENDINGS, Record
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.samplers import GRID
-from automix_search.tuning.search import SearchPlan
 from automix_search.tuning.strategies import Sampling
 
 Phase = Literal["searching", "racing", "confirming"]
@@ -30,7 +30,7 @@ def trials_of(plan: SearchPlan) -> int:
 
 def racing_of(plan: SearchPlan, trials: int, baselines: int) -> int:
     """At most how many trainings the race is, when so many trials and baselines can take part."""
-    return plan.race_seeds * (min(plan.finalists, trials) + baselines) if plan.finalists else 0
+    return plan.race_seeds * (min(plan.finalists, trials) + baselines) if plan.races else 0
 
 
 def confirming_of(plan: SearchPlan, trials: int, baselines: int) -> int:

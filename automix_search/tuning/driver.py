@@ -14,7 +14,7 @@ from automix_search.errors import InputError, SearchError
 from automix_search.policy import Policy
 from automix_search.training.base import AbstractTrainer, Objective
 from automix_search.tuning.budget import Limit
-from automix_search.tuning.ledger import Ledger, Record, State
+from automix_search.tuning.ledger import STOPPED_EARLY, Ledger, Record, State
 from automix_search.tuning.stages import AbstractStage
 from automix_search.validation import describe, dump
 
@@ -136,19 +136,27 @@ class Driver:
         running.value = self._value(numbers, self._objective.metric)
         finite = {metric: value for metric, value in numbers.items() if math.isfinite(value)}
         self._write("reported", job=name, epoch=running.epoch, metrics={**finite, "epoch": running.epoch})
-        wanted = [self._objective.metric] + [f"test_{self._objective.metric}"] * (job.test and running.last)
-        for metric in wanted:
+        for metric in self._wanted(job, last=running.last):
             if not math.isfinite(value := self._value(numbers, metric)):
                 self._fail(running, Failure(f"diverged: {metric} was {value} after epoch {running.epoch}"))
                 return True
+        for other in self._stages:
+            if other.name != job.stage:
+                other.overheard(job, running.epoch, running.value)
         stops = self._stage_of(job).reported(job, running.epoch, running.value)
         if running.last:
             self._end(running, "finished", value=running.value)
         elif stops:
-            self._end(running, "pruned", value=running.value, reason="stopped early")
+            self._end(running, "pruned", value=running.value, reason=STOPPED_EARLY)
         elif (limit := self._limit(self._stage_of(job))) is not None:
             self._end(running, "pruned", value=running.value, reason=limit.reason)
         return name not in self._running
+
+    def _wanted(self, job: Job, *, last: bool) -> list[str]:
+        """What an epoch must report, and as finite numbers."""
+        metric = self._objective.metric
+        further = [each.metric for each in self._objective.also] if last else []
+        return [metric, *further, *([f"test_{metric}"] if job.test and last else [])]
 
     def _value(self, numbers: Mapping[str, float], metric: str) -> float:
         if metric not in numbers:
