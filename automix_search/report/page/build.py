@@ -11,6 +11,7 @@ from automix_search.report.page.board import board
 from automix_search.report.page.classes import classes
 from automix_search.report.page.cost import cost
 from automix_search.report.page.curves import curves
+from automix_search.report.page.fidelity import fidelity
 from automix_search.report.page.importance import importance
 from automix_search.report.page.incumbent import incumbent
 from automix_search.report.page.learned import learned
@@ -30,6 +31,7 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     curves,
     parameters,
     importance,
+    fidelity,
     trade_off,
     classes,
     cost,

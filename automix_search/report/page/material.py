@@ -98,7 +98,7 @@ def material_of(run: RunFolder) -> Material:
     for event in events:
         apply_event(records, event)
     environment = run.read_environment() if run.environment.exists() else {}
-    objective = Objective(**environment.get("objective", {"metric": "score"}))
+    objective = Objective.of(environment.get("objective", {"metric": "score", "direction": "max"}))
     return Material(
         run=run,
         status=status_of(run),

@@ -1,4 +1,4 @@
-"""What a score costs: candidates by the time of their training step, and those that none beats in both."""
+"""What a score costs: the Pareto front of score and cost, or of all objectives where there are several."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from automix_search.evidence import front as pareto_front
-from automix_search.report.page.figures import canvas, frame, plain
+from automix_search.report.page.figures import better_is, canvas, frame, plain
 from automix_search.report.page.material import Material
 from automix_search.report.page.palette import BASELINE, GOOD, PALE
 from automix_search.report.page.parts import Chart, Section
@@ -19,7 +19,7 @@ from automix_search.tuning.leaderboard import Row
 
 @dataclass(frozen=True)
 class Point:
-    """A candidate by cost and validation score."""
+    """A candidate by cost, or another objective, and validation score."""
 
     row: Row
     cost: float
@@ -27,27 +27,47 @@ class Point:
 
 
 def trade_off(material: Material) -> Section | None:
-    """The front of score and cost; None where fewer than two trainings of the search have both."""
+    """The Pareto front: of all objectives, or of score and cost where there is one; None where fewer than two have it."""
     finished = [row for row in material.rows if row.state == "finished" and row.search is not None]
-    by_step = [Point(row, row.step_factor, row.search or 0.0) for row in finished if row.step_factor]
-    points = by_step or [
-        Point(row, row.record.seconds, row.search or 0.0) for row in finished if row.record.seconds
+    if material.objective.also:
+        charts = [_of_goals(finished, material.objective, goal) for goal in material.objective.also]
+        title = "Several objectives"
+    else:
+        charts, title = [_of_cost(finished, material.objective)], "Score against cost"
+    drawn = [chart for chart in charts if chart is not None]
+    return Section("trade-off", title, drawn) if drawn else None
+
+
+def _of_goals(rows: Sequence[Row], objective: Objective, goal: Objective) -> Chart | None:
+    """The first objective against a further one, with the front of all objectives."""
+    points = [
+        Point(row, row.values[goal.metric], row.values[objective.metric])
+        for row in rows
+        if {goal.metric, objective.metric} <= row.values.keys()
     ]
+    best = sorted((point for point in points if point.row.distance is not None), key=lambda point: point.cost)
+    if len(points) < 2 or not best:
+        return None
+    goals = objective.all
+    figure = _drawn(
+        points, best, f"{goal.metric}, {better_is(goal)} is better", objective, joined=len(goals) == 2
+    )
+    knee = min(best, key=lambda point: point.row.distance or 0.0)
+    said = (
+        f"Green: nothing is as good in all {len(goals)} objectives and better in one, as far as one seed can tell. "
+        f"{knee.row.name} lies nearest to what is best in each: {number(knee.score)} and {number(knee.cost)}."
+    )
+    return Chart(f"Valid {objective.metric} against {goal.metric}", figure, said)
+
+
+def _of_cost(rows: Sequence[Row], objective: Objective) -> Chart | None:
+    """The score against what a step costs, or the whole training where that is not known."""
+    by_step = [Point(row, row.step_factor, row.search or 0.0) for row in rows if row.step_factor]
+    points = by_step or [Point(row, row.seconds, row.search or 0.0) for row in rows if row.seconds]
     if len(points) < 2:
         return None
     axis = "time of a training step, over that of none" if by_step else "seconds of its training"
-    best = front(points, material.objective)
-    figure = canvas(axis, f"valid {plain(material.objective.metric)}", height=420)
-    chosen = {point.row.name for point in best}
-    for name, colour, symbol, group in (
-        ("trials", PALE, "circle", [each for each in points if not each.row.baseline]),
-        ("baselines", BASELINE, "diamond", [each for each in points if each.row.baseline]),
-    ):
-        beaten = [each for each in group if each.row.name not in chosen]
-        if beaten:
-            figure.add_trace(_dots(beaten, name, colour, symbol))
-    figure.add_trace(_front(best))
-    figure.update_yaxes(range=frame([point.score for point in points], material.objective))
+    best = front(points, objective)
     cheapest, dearest = best[0], best[-1]
     said = "Green: nothing is both cheaper and better, as far as one seed can tell. "
     if cheapest is dearest:
@@ -57,8 +77,8 @@ def trade_off(material: Material) -> Section | None:
             f"From {cheapest.row.name}, {number(cheapest.score)}, to {dearest.row.name}, {number(dearest.score)}, at "
             f"{dearest.cost / cheapest.cost:.2f} times the cost."
         )
-    title = f"Valid {material.objective.metric} against cost"
-    return Section("trade-off", "Score against cost", [Chart(title, figure, said)])
+    figure = _drawn(points, best, axis, objective)
+    return Chart(f"Valid {objective.metric} against cost", figure, said)
 
 
 def front(points: Sequence[Point], objective: Objective) -> list[Point]:
@@ -66,6 +86,25 @@ def front(points: Sequence[Point], objective: Objective) -> list[Point]:
     pairs = [(point.cost, point.score) for point in points]
     places = pareto_front(pairs, ("min", objective.direction))
     return sorted((points[place] for place in places), key=lambda point: point.cost)
+
+
+def _drawn(
+    points: Sequence[Point], best: Sequence[Point], axis: str, objective: Objective, *, joined: bool = True
+) -> go.Figure:
+    figure = canvas(plain(axis), f"valid {plain(objective.metric)}", height=420)
+    chosen = {point.row.name for point in best}
+    for name, colour, symbol, baseline in (
+        ("trials", PALE, "circle", False),
+        ("baselines", BASELINE, "diamond", True),
+    ):
+        beaten = [
+            point for point in points if point.row.baseline == baseline and point.row.name not in chosen
+        ]
+        if beaten:
+            figure.add_trace(_dots(beaten, name, colour, symbol))
+    figure.add_trace(_front(best, joined))
+    figure.update_yaxes(range=frame([point.score for point in points], objective))
+    return figure
 
 
 def _dots(points: Sequence[Point], name: str, colour: str, symbol: str) -> go.Scatter:
@@ -80,14 +119,14 @@ def _dots(points: Sequence[Point], name: str, colour: str, symbol: str) -> go.Sc
     )
 
 
-def _front(points: Sequence[Point]) -> go.Scatter:
+def _front(points: Sequence[Point], joined: bool) -> go.Scatter:
     return go.Scatter(
         x=[point.cost for point in points],
         y=[point.score for point in points],
         text=[plain(f"{point.row.name}*" if point.row.baseline else point.row.name) for point in points],
-        mode="lines+markers+text",
+        mode="lines+markers+text" if joined else "markers+text",
         textposition="bottom right",
-        name="not beaten in both",
+        name="on the front",
         line={"color": GOOD, "width": 2, "shape": "hv"},
         marker={"size": 10},
         hovertemplate="%{text}: %{y:.4f} at %{x:.3g}<extra></extra>",

@@ -8,21 +8,24 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from told_runs import searched
+from told_runs import Torn, searched
 
 from automix_search.report.page.branches import Branch, branches_of
 from automix_search.report.page.classes import effects_of, shortened
 from automix_search.report.page.cost import spent_s
+from automix_search.report.page.fidelity import fidelity
 from automix_search.report.page.figures import frame, plain, unit_of
 from automix_search.report.page.importance import weigh
 from automix_search.report.page.incumbent import leads, moments_of
 from automix_search.report.page.material import Material, material_of
 from automix_search.report.page.palette import DARK, PALE
 from automix_search.report.page.parameters import LANE, height_of, parameters
-from automix_search.report.page.trade_off import Point, front
+from automix_search.report.page.trade_off import Point, front, trade_off
 from automix_search.spaces.holes import ChoiceHole, RangeHole
 from automix_search.training.base import Objective
+from automix_search.tuning.fidelity_audit import audit_of
 from automix_search.tuning.ledger import Record
+from automix_search.tuning.stopping import Asha
 
 UP, DOWN = Objective("accuracy", "max"), Objective("nll", "min")
 SMOOTHING = RangeHole("loss.smoothing", 0.0, 1.0)
@@ -57,6 +60,19 @@ def test_the_front_holds_what_nothing_beats_in_both(pairs, objective):
     left_out = [point for point in points if not any(beats(other, point) for other in points)]
     assert {(point.cost, point.score) for point in left_out} == {(point.cost, point.score) for point in best}
     assert [point.cost for point in best] == sorted(point.cost for point in best)
+
+
+def test_several_objectives_show_their_own_front(tmp_path):
+    torn = material_of(searched(tmp_path, Torn(), trials=12, scheduler="none"))
+    section = trade_off(torn)
+    assert section.title == "Several objectives"
+    (chart,) = section.parts
+    best = next(trace for trace in chart.figure.data if trace.name == "on the front")
+    on_front = {row.name for row in torn.rows if row.distance is not None}
+    assert {name.rstrip("*") for name in best.text} == on_front
+    assert list(best.x) == sorted(best.x)
+    assert list(best.y) == sorted(best.y)
+    assert torn.rows[0].name in chart.caption
 
 
 def test_heights_on_an_axis_go_by_its_scale():
@@ -101,6 +117,21 @@ def test_a_branch_holds_the_trials_that_took_its_choice(material):
     assert all(record.asked["params"]["mix"] == "cutmix" for record in cutmix.records)
     assert all(record.state == "pruned" for record in common.stopped)
     assert common.stopped
+
+
+def test_the_audit_is_drawn_with_what_was_assumed_and_found(material):
+    told, chart = fidelity(material).parts
+    assert told.text.startswith("Fidelity: ")
+    agreement, *marks = chart.figure.data
+    audit = audit_of(material.records, material.objective, Asha())
+    judged = [rung for rung in audit["rungs"] if rung["tau"] is not None]
+    assert list(agreement.y) == [rung["tau"] for rung in judged]
+    highs = [rung["interval"][1] for rung in judged]
+    assert [tau + up for tau, up in zip(agreement.y, agreement.error_y.array, strict=True)] == pytest.approx(
+        highs
+    )
+    assert marks[0].name == "first rung assumed"
+    assert set(marks[0].x) == {audit["assumed"]["first_epoch"]}
 
 
 def test_names_are_as_short_as_tells_them_apart():

@@ -26,6 +26,7 @@ SECTIONS = [
     "curves",
     "parameters",
     "importance",
+    "fidelity",
     "trade-off",
     "classes",
     "cost",
@@ -150,6 +151,7 @@ def test_the_verdict_comes_first_with_every_comparison(page, run):
     assert section.one("p", class_="answer").said == sentence(verdict)
     forest = figures(section)[f"{verdict.candidate} against each baseline"]
     assert len(verdict.comparisons) == len(forest["data"]) == 3
+    assert all(compared.interval for compared in verdict.comparisons)
     for compared, dot in zip(verdict.comparisons, forest["data"], strict=True):
         assert (dot["x"], dot["y"]) == ([compared.gain], [compared.against])
         low, high = compared.interval
