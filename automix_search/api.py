@@ -11,6 +11,7 @@ from automix_search.compute.executors import executor_of
 from automix_search.documents import Document, read_yaml, to_yaml, write_atomically
 from automix_search.errors import InputError
 from automix_search.evidence import Verdict
+from automix_search.hashed_files import seen_from
 from automix_search.launch import Launch, LaunchConfig, read_launch, resolve, seconds
 from automix_search.metrics import Metric
 from automix_search.policy import Policy, save_policy
@@ -21,6 +22,7 @@ from automix_search.training.factory import trainer_from_objects
 from automix_search.training.recipe import Recipe
 from automix_search.tuning.driver import Observer
 from automix_search.tuning.judgement import read_verdict
+from automix_search.tuning.kept_weights import keep_weights, kept_names
 from automix_search.tuning.leaderboard import Row, leaderboard
 from automix_search.tuning.ledger import read_records
 from automix_search.tuning.run_folder import RunFolder, create_run, find_run
@@ -126,7 +128,7 @@ def search(
         budget: Compute for the whole search, such as "40gpu-h" or "2cpu-h".
         epochs: Length of every training; None leaves it to the trainer.
         seed: Of everything random.
-        sampler: tpe, priorband, random, gp, cmaes, grid, or `package.module:Name`.
+        sampler: tpe, priorband, random, gp, cmaes, nsga2, grid, or `package.module:Name`.
         scheduler: Early stopping: none, asha, median, or a mapping with its fields.
         name: Name of the run.
         runs_dir: Folder of all runs.
@@ -175,8 +177,18 @@ def begin(launch: Launch) -> RunFolder:
         InputError: It exists already, or cannot be made.
     """
     run = create_run(Path(launch.config.runs_dir), str(launch.config.name))
-    write_atomically(run.launch, to_yaml(dump(launch.config)))
+    _write_launch(run, _kept(launch, run))
     return run
+
+
+def _kept(launch: Launch, run: RunFolder) -> Launch:
+    """The launch with what its policies learned before in the run folder."""
+    config = LaunchConfig.model_validate(kept_names(run, dump(launch.config)))
+    return replace(launch, config=config, plan=keep_weights(run, launch.plan))
+
+
+def _write_launch(run: RunFolder, launch: Launch) -> None:
+    write_atomically(run.launch, to_yaml(seen_from(dump(launch.config), run.path)))
 
 
 def resume(run: RunFolder, *, more_trials: int = 0, observers: Sequence[Observer] = ()) -> SearchResult:
@@ -208,9 +220,10 @@ def relaunch(run: RunFolder, more_trials: int = 0) -> Launch:
 
 def carry_out(run: RunFolder, launch: Launch, observers: Sequence[Observer] = ()) -> SearchResult:
     """Run a search to its end, from wherever it stands, in a folder that the caller has locked."""
+    launch = _kept(launch, run)
     config, plan = launch.config, launch.plan
     check_same_data(run, describe_trainer(plan.trainer))
-    write_atomically(run.launch, to_yaml(dump(config)))
+    _write_launch(run, launch)
     every_s = 0.0 if config.checkpoint_every == "0s" else seconds(config.checkpoint_every)
     executor = executor_of(launch.profile, plan.trainer.resources, run.trials.absolute(), every_s)
     rows = conduct(run, plan, executor, observers, resume=run.ledger.exists())
@@ -221,7 +234,7 @@ def carry_out(run: RunFolder, launch: Launch, observers: Sequence[Observer] = ()
 def _go_on(launch: Launch, observers: Sequence[Observer]) -> SearchResult:
     run = find_run(str(launch.config.name), Path(launch.config.runs_dir))
     with run:
-        before = read_launch(read_yaml(run.launch))
+        before, launch = read_launch(read_yaml(run.launch)), _kept(launch, run)
         for name in DECISIVE:
             if getattr(before, name) != getattr(launch.config, name):
                 raise InputError(
@@ -248,7 +261,7 @@ def open_run(run: RunFolder) -> SearchResult:
     """
     records = read_records(run.ledger)
     environment = run.read_environment()
-    objective = Objective(**environment["objective"])
+    objective = Objective.of(environment["objective"])
     rows, verdict = leaderboard(records, objective), read_verdict(run.verdict)
     return SearchResult(run, objective, rows, environment["about"], verdict=verdict)
 

@@ -17,17 +17,20 @@ from automix_search.compute.profiles import AbstractProfile, AddressProfile, loa
 from automix_search.documents import ChangedDocument, Document, Place, Tree
 from automix_search.errors import InputError
 from automix_search.families import Spec
+from automix_search.hashed_files import found_from
 from automix_search.presets import find_preset
 from automix_search.spaces import Candidate, Space, read_space
 from automix_search.training.base import AbstractTrainer
 from automix_search.training.custom import load_class, load_trainer
 from automix_search.training.factory import trainer_from_recipe
+from automix_search.training.objectives import aimed, objective_of
 from automix_search.tuning.baselines import baselines_of
 from automix_search.tuning.budget import Compute, compute
+from automix_search.tuning.kept_weights import check_weights
 from automix_search.tuning.population.fitness import check_population
 from automix_search.tuning.portfolio import FirstPoint, first_points
 from automix_search.tuning.run_folder import find_run
-from automix_search.tuning.samplers import GRID, sampler_factory
+from automix_search.tuning.samplers import GRID, ONE_OBJECTIVE, sampler_factory
 from automix_search.tuning.search import SearchPlan
 from automix_search.tuning.stopping import NoStopping, Stopping
 from automix_search.tuning.strategies import Pba, Sampling, Strategy
@@ -103,7 +106,7 @@ class LaunchConfig(Spec):
         Sampling()
     )
     sampler: str = Field(
-        "tpe", description="tpe, priorband, random, gp, cmaes, grid, or package.module:Name."
+        "tpe", description="tpe, priorband, random, gp, cmaes, nsga2, grid, or package.module:Name."
     )
     grid_points: int = Field(3, ge=1, description="Values tried of each range by the sampler `grid`.")
     portfolio: Annotated[int, Field(ge=0)] | tuple[FirstPoint, ...] | None = Field(
@@ -116,6 +119,12 @@ class LaunchConfig(Spec):
     )
     scheduler: Annotated[Stopping, BeforeValidator(_by_name, json_schema_input_type=str | Stopping)] = (
         NoStopping()
+    )
+    objective: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="What the search is for, where not the trainer's own: [accuracy, ece min, cost/step_time]. "
+        "With several, the first guides early stopping and the verdict.",
     )
     race: RaceSettings = RaceSettings()
     confirm: Confirm = Confirm()
@@ -135,6 +144,20 @@ class LaunchConfig(Spec):
     def _is_a_time(cls, value: str | None) -> str | None:
         if value is not None and value != "0s":
             seconds(value)
+        return value
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("objective")
+    @classmethod
+    def _are_objectives(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        metrics = [objective_of(text).metric for text in value or ()]
+        twice = next((metric for metric in metrics if metrics.count(metric) > 1), None)
+        if twice is not None:
+            raise ValueError(f"`{twice}` stands twice")
         return value
 
     @field_validator("budget")
@@ -242,9 +265,14 @@ def resolve(
         check_format(space_document, "space")
         space = read_space(space_document, base=trainer.transform, settings=trainer.settings, methods=own)
     trainer = _aimed(trainer, space)
+    if config.objective is not None:
+        trainer = aimed(trainer, [objective_of(text) for text in config.objective])
+    _check_sampler(config, trainer)
+    if check_weights(space, trainer):
+        _check_shared(profile, "what policies learned before lies in the run folder")
     if isinstance(config.strategy, Pba):
         check_population(config.strategy, space, trainer, config.epochs)
-        _check_shared(profile)
+        _check_shared(profile, "the strategy `pba` hands checkpoints from one training to the next")
     space.check(partial(_settle, trainer))
     baselines = baselines_of(trainer)
     earlier = warm_start([find_run(run, Path(config.runs_dir)) for run in config.warm_start], space)
@@ -279,6 +307,20 @@ def resolve(
     return Launch(_written_out(config, plan, profile), plan, profile, origins)
 
 
+def _check_sampler(config: LaunchConfig, trainer: AbstractTrainer) -> None:
+    """See that the search can go for all of the trainer's objectives.
+
+    Raises:
+        InputError: It cannot.
+    """
+    if not trainer.objective.also:
+        return
+    if config.sampler in ONE_OBJECTIVE:
+        raise InputError(f"the sampler `{config.sampler}` optimises one metric; use tpe or nsga2 for several")
+    if isinstance(config.strategy, Pba):
+        raise InputError("the strategy `pba` optimises one metric; leave `strategy` out for several")
+
+
 def _compute(config: LaunchConfig, trainer: AbstractTrainer) -> Compute | None:
     """The compute that a search may spend.
 
@@ -296,11 +338,11 @@ def _compute(config: LaunchConfig, trainer: AbstractTrainer) -> Compute | None:
     return budget
 
 
-def _check_shared(profile: AbstractProfile) -> None:
+def _check_shared(profile: AbstractProfile, what: str) -> None:
     if isinstance(profile, AddressProfile) and not profile.shared_runs:
         raise InputError(
-            "the strategy `pba` hands checkpoints from one training to the next, which this cluster's workers cannot "
-            "see; put the run folder on a shared disk and set `cluster.shared_runs` to true"
+            f"{what}, which this cluster's workers cannot see; put the run folder on a shared disk and set "
+            f"`cluster.shared_runs` to true"
         )
 
 
@@ -347,6 +389,7 @@ def _named(config: LaunchConfig, kind: Literal["space", "trainer", "cluster"]) -
     tree = document.tree
     for path, new in changes.items():
         tree = with_change(tree, path.split(".")[1:], new, path)
+    tree = found_from(tree, Path())
     places: dict[Place, str] = {tuple(path.split(".")[1:]): f"`set: {path}`" for path in changes}
     return ChangedDocument(tree, document.source, document.lines, changes=places)
 

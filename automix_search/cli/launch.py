@@ -26,8 +26,14 @@ def launch(
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Length of every training.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What the search is for: accuracy, 'ece min', cost/step_time; give it again for several."
+        ),
+    ] = None,
     sampler: Annotated[
-        str | None, typer.Option(help="tpe, priorband, random, gp, cmaes, grid or module:Name.")
+        str | None, typer.Option(help="tpe, priorband, random, gp, cmaes, nsga2, grid or module:Name.")
     ] = None,
     warm_start: Annotated[
         list[str] | None,
@@ -65,6 +71,7 @@ def launch(
         "budget": budget,
         "epochs": epochs,
         "seed": seed,
+        "objective": objective or None,
         "sampler": sampler,
         "warm_start": warm_start or None,
         "scheduler": scheduler,

@@ -115,9 +115,13 @@ def _print_result(result: SearchResult, launch: Launch, out: Console, *, as_json
 def print_leaderboard(result: SearchResult, out: Console, *, best: int | None = None) -> None:
     """Print the leaderboard, or only its best few rows and the baselines."""
     from automix_search.report.tables import leaderboard_table, shortened
-    from automix_search.report.wording import count
+    from automix_search.report.wording import count, duration
 
     rows = list(result.rows) if best is None else shortened(result.rows, best)
     out.print(leaderboard_table(rows, result.objective, methods=result.methods, width=out.width))
     if len(rows) < len(result.rows):
         out.print(Text(f"and {count(len(result.rows) - len(rows), 'trial')} more", style="dim"))
+    for row in rows:
+        if row.population_s is not None:
+            took = f"{row.name}: the trainings of its population took {duration(row.population_s)} before its own"
+            out.print(Text(took, style="dim"), soft_wrap=True)

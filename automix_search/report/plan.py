@@ -20,6 +20,7 @@ from automix_search.spaces import Parameter
 from automix_search.tuning.search import SearchPlan
 from automix_search.tuning.strategies import Pba
 
+BETTER = {"max": "higher", "min": "lower"}
 MOST_PARAMETERS = 16
 """So many parameters are told one by one."""
 
@@ -105,8 +106,9 @@ def _parameters(parameters: Sequence[Parameter]) -> Table:
 def _trainer(plan: SearchPlan, origin: str) -> str:
     about = plan.trainer.describe()
     objective = plan.trainer.objective
-    better = "higher" if objective.direction == "max" else "lower"
-    parts = (_model(about), _data(about.get("data")), f"{objective.metric}, {better} is better")
+    goals = " and ".join(f"{each.metric}, {BETTER[each.direction]} is better" for each in objective.all)
+    guides = f" ({objective.metric} guides early stopping and the verdict)" if objective.also else ""
+    parts = (_model(about), _data(about.get("data")), goals + guides)
     return ", ".join(part for part in parts if part) + _from(origin)
 
 
@@ -153,14 +155,14 @@ def _deciding(plan: SearchPlan) -> list[tuple[str, str]]:
     """The race and the confirmation."""
     if not plan.finalists:
         return [("verdict", "none: scores of the search are all there will be")]
-    return [
-        (
-            "race",
-            f"the best {count(plan.finalists, 'trial')} and the baselines, by validation, "
-            f"on up to {count(plan.race_seeds, 'fresh seed')} each",
-        ),
-        ("verdict", _verdict(plan)),
-    ]
+    return [("race", _race(plan)), ("verdict", _verdict(plan))]
+
+
+def _race(plan: SearchPlan) -> str:
+    if not plan.races:
+        return "none: of the Pareto front the point nearest to the ideal one is judged"
+    finalists, seeds = count(plan.finalists, "trial"), count(plan.race_seeds, "fresh seed")
+    return f"the best {finalists} and the baselines, by validation, on up to {seeds} each"
 
 
 def _verdict(plan: SearchPlan) -> str:

@@ -30,12 +30,13 @@ def leaderboard_table(
         width: Columns of the terminal; a narrow one gets fewer columns of the table.
     """
     wide, own, rows = width >= WIDE, tuple(methods), list(rows)
+    further = tuple(each.metric for each in objective.also)
     costly = wide and any(row.step_factor is not None for row in rows)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("#", justify="right", no_wrap=True)
     table.add_column("name", no_wrap=True)
     table.add_column("what it does", overflow="fold")
-    for heading in ("search", "valid", "test"):
+    for heading in ("search", *further, "valid", "test"):
         table.add_column(heading, justify="right", no_wrap=True)
     if wide:
         for heading in ("seeds", *(("step", "peak") if costly else ())):
@@ -43,12 +44,14 @@ def leaderboard_table(
         table.add_column("state", no_wrap=True)
     for row in rows:
         table.add_row(
-            *_cells(row, own, wide, costly), style="bold" if row.rank == 1 else STYLES.get(row.state, "")
+            *_cells(row, own, wide, costly, further),
+            style="bold" if row.rank == 1 else STYLES.get(row.state, ""),
         )
     arrow = "higher" if objective.direction == "max" else "lower"
     table.caption = Text(
         f"* baseline · {objective.metric}, {arrow} is better · ± standard error"
         + (" · seeds: valid+test" if wide else "")
+        + (" · ◆ Pareto front" if further else "")
         + (" · step: its time over that of `none`" if costly else ""),
         style="dim",
     )
@@ -56,11 +59,15 @@ def leaderboard_table(
     return table
 
 
-def _cells(row: Row, methods: tuple[type, ...], wide: bool, costly: bool) -> list[Text]:
+def _cells(
+    row: Row, methods: tuple[type, ...], wide: bool, costly: bool, further: tuple[str, ...]
+) -> list[Text]:
     does = what_it_does(row.record.asked, methods)
     if not wide and row.state != "finished":
         does = f"{state(row)} · {does}"
-    cells = [str(row.rank), name(row), does, number(row.search), score(row.valid), score(row.test)]
+    seen = [number(row.values.get(metric)) for metric in further]
+    place = f"{row.rank} ◆" if row.distance is not None else str(row.rank)
+    cells = [place, name(row), does, number(row.search), *seen, score(row.valid), score(row.test)]
     if wide:
         cells += [seeds(row), *(costs(row) if costly else ()), state(row)]
     return [Text(cell) for cell in cells]

@@ -30,7 +30,7 @@ def trials_of(plan: SearchPlan) -> int:
 
 def racing_of(plan: SearchPlan, trials: int, baselines: int) -> int:
     """At most how many trainings the race is, when so many trials and baselines can take part."""
-    return plan.race_seeds * (min(plan.finalists, trials) + baselines) if plan.finalists else 0
+    return plan.race_seeds * (min(plan.finalists, trials) + baselines) if plan.races else 0
 
 
 def confirming_of(plan: SearchPlan, trials: int, baselines: int) -> int:

@@ -106,6 +106,8 @@ def _again(verdict: Verdict, seeds: int, rows: Sequence[Row], run: Path) -> str:
 
 def _leader(row: Row) -> str:
     """Which policy the run gives out, and why."""
+    if row.distance is not None:
+        return f"policy.yaml is `{row.name}`, of the Pareto front the point nearest to the ideal one."
     return f"policy.yaml is `{row.name}`, who leads on validation: {score(row.valid)} in the race."
 
 

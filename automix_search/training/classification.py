@@ -22,6 +22,7 @@ from automix_search.signals import Need, classifier
 from automix_search.training.base import AbstractTrainer, Assignment, Objective
 from automix_search.training.evaluation import ENLARGE, predict, score
 from automix_search.training.fitness import (
+    BuiltOnce,
     check_learned,
     check_model,
     check_needs_of_teacher,
@@ -73,6 +74,7 @@ class ClassificationTrainer(AbstractTrainer):
         if model is None and recipe.model is None:
             raise InputError("there is no model: name one in the recipe, or give a function that makes one")
         self.recipe, self.splits, self.model, self.metric = recipe, splits, model, metric
+        self._built = BuiltOnce()
         self.settings, self.resources = recipe, recipe.resources
         self.epochs, self.transform, self.baselines = recipe.epochs, recipe.transform, recipe.baselines
         first = metric or resolve_metric(recipe.objective.metric)
@@ -240,7 +242,7 @@ class ClassificationTrainer(AbstractTrainer):
         if self.model is None and self.recipe.model is not None:
             return example_of(self.recipe.model.model_dump_json(), info.channels, info.size, info.num_classes)
         with GlobalRandom(0, torch.device("cpu")).active():
-            return self.build_model()
+            return self._built.get(self.build_model)
 
     def with_settings(self, settings: Spec) -> Self:
         if not isinstance(settings, Recipe):
@@ -253,7 +255,9 @@ class ClassificationTrainer(AbstractTrainer):
             raise InputError(
                 "a space cannot change `trainer.objective` where the program gives the metric itself"
             )
-        return type(self)(settings, self.splits, model=self.model, metric=self.metric)
+        other = type(self)(settings, self.splits, model=self.model, metric=self.metric)
+        other._built = self._built
+        return other
 
     def describe(self) -> dict[str, Any]:
         with GlobalRandom(0, torch.device("cpu")).active():

@@ -136,8 +136,7 @@ class Driver:
         running.value = self._value(numbers, self._objective.metric)
         finite = {metric: value for metric, value in numbers.items() if math.isfinite(value)}
         self._write("reported", job=name, epoch=running.epoch, metrics={**finite, "epoch": running.epoch})
-        wanted = [self._objective.metric] + [f"test_{self._objective.metric}"] * (job.test and running.last)
-        for metric in wanted:
+        for metric in self._wanted(job, last=running.last):
             if not math.isfinite(value := self._value(numbers, metric)):
                 self._fail(running, Failure(f"diverged: {metric} was {value} after epoch {running.epoch}"))
                 return True
@@ -149,6 +148,12 @@ class Driver:
         elif (limit := self._limit(self._stage_of(job))) is not None:
             self._end(running, "pruned", value=running.value, reason=limit.reason)
         return name not in self._running
+
+    def _wanted(self, job: Job, *, last: bool) -> list[str]:
+        """What an epoch must report, and as finite numbers."""
+        metric = self._objective.metric
+        further = [each.metric for each in self._objective.also] if last else []
+        return [metric, *further, *([f"test_{metric}"] if job.test and last else [])]
 
     def _value(self, numbers: Mapping[str, float], metric: str) -> float:
         if metric not in numbers:

@@ -27,16 +27,17 @@ def finalists(records: Mapping[str, Record], objective: Objective, count: int) -
 
 
 def best_trial(records: Mapping[str, Record], objective: Objective) -> str | None:
-    """The name of the trial that did best on validation: in the race, or in the search where none raced."""
+    """The name of the trial that leads the leaderboard: by the race, or by the search where there was none."""
     rows = leaderboard(records, objective)
     return next((row.name for row in rows if not row.baseline and row.state == "finished"), None)
 
 
-def judged(records: Mapping[str, Record], objective: Objective, count: int) -> list[Record]:
-    """The trainings that scored all baselines and the best of the finalists: what the test split is for."""
+def judged(records: Mapping[str, Record], objective: Objective) -> list[Record]:
+    """The trainings that scored all baselines and the best trial: what the test split is for."""
     best = best_trial(records, objective)
-    contenders = finalists(records, objective, count)
-    return [record for record in contenders if record.stage == "baseline" or record.candidate == best]
+    finished = [record for record in records.values() if record.state == "finished"]
+    trials = [record for record in named(finished, "search") if record.candidate == best]
+    return [*named(finished, "baseline"), *trials]
 
 
 def jobs_of(records: Sequence[Record], trainer: AbstractTrainer, methods: Sequence[type]) -> list[Job]:

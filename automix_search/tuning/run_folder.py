@@ -18,7 +18,7 @@ class RunFolder:
 
     launch.yaml (resolved), environment.json (versions, objective, data and model), ledger.jsonl (the truth),
     study.journal (opens in optuna-dashboard), leaderboard.csv, policy.yaml (the best so far), verdict.json (what
-    the search said in the end), trials/ (checkpoints of unfinished trainings).
+    the search said in the end), trials/ (checkpoints of unfinished trainings), weights/ (what policies learned before).
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,6 +38,10 @@ class RunFolder:
     def name(self) -> str:
         """The folder's name, by which commands find it."""
         return self.path.name
+
+    def weights_file(self, sha256: str) -> Path:
+        """Where something is kept that a policy learned before the search began."""
+        return (self.path / "weights" / f"{sha256}.safetensors").absolute()
 
     def read_environment(self) -> dict[str, Any]:
         """What the search runs on: `versions`, `objective`, and `about` data, model and recipe.

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable
 
 import optuna
-from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 
 from automix_search.errors import InputError, unknown_name
 from automix_search.spaces import Space
@@ -27,6 +27,10 @@ SamplerFactory = Callable[[int, Space], BaseSampler]
 
 GRID = "grid"
 STARTUP_TRIALS = 10
+POPULATION = 20
+"""Trials of a generation of `nsga2`."""
+ONE_OBJECTIVE = ("cmaes", "priorband")
+"""Samplers that cannot optimise several metrics at once."""
 
 
 def _tpe(seed: int) -> BaseSampler:
@@ -42,6 +46,10 @@ def _gp(seed: int) -> BaseSampler:
 def _cmaes(seed: int) -> BaseSampler:
     make: Callable[..., BaseSampler] = CmaEsSampler
     return make(seed=seed, n_startup_trials=STARTUP_TRIALS, warn_independent_sampling=False)
+
+
+def _nsga2(seed: int) -> BaseSampler:
+    return NSGAIISampler(seed=seed, population_size=POPULATION)
 
 
 def _from_priors(make: Callable[[int], BaseSampler]) -> SamplerFactory:
@@ -61,9 +69,8 @@ BUILT_IN: dict[str, SamplerFactory] = {
     "priorband": lambda seed, space: PointSampler(PriorBand(space, seed).choose, RandomSampler(seed=seed)),
     "gp": _from_priors(_gp),
     "cmaes": lambda seed, space: _cmaes(seed),
-    GRID: lambda seed, space: RandomSampler(
-        seed=seed
-    ),  # grid points are enqueued; the sampler is never asked
+    "nsga2": lambda seed, space: _nsga2(seed),
+    GRID: lambda seed, space: RandomSampler(seed=seed),  # never asked: grid points are enqueued
 }
 
 
@@ -71,7 +78,7 @@ def sampler_factory(name: str) -> SamplerFactory:
     """The function from a seed and a space to a sampler that `name` stands for.
 
     Args:
-        name: tpe, priorband, random, gp, cmaes, grid, or `package.module:Name` of what gives an Optuna sampler.
+        name: tpe, priorband, random, gp, cmaes, nsga2, grid, or `package.module:Name` of what gives an Optuna sampler.
 
     Raises:
         InputError: No such sampler.

@@ -18,25 +18,27 @@ from automix_search.compute.jobs import Job
 from automix_search.errors import InputError
 from automix_search.spaces import Space
 from automix_search.spaces.grid import Point
-from automix_search.training.base import AbstractTrainer
+from automix_search.training.base import AbstractTrainer, Direction
 from automix_search.tuning.journal import OwnJournal
 from automix_search.tuning.ledger import Record
 from automix_search.tuning.point_sampler import PointSampler
 from automix_search.tuning.samplers import GRID, sampler_factory
+from automix_search.tuning.scores import value_of
 from automix_search.tuning.stages import AbstractStage
 from automix_search.tuning.stopping import AbstractStopping
 
 STUDY = "automix-search"
+WAYS: Mapping[Direction, Literal["maximize", "minimize"]] = {"max": "maximize", "min": "minimize"}
 NAME = "trial"  # user attribute of a study's trial: its name in the ledger
 
 
-def open_study(journal: Path, direction: Literal["max", "min"]) -> optuna.Study:
-    """The study of a run, made if it is not there yet; the file opens in optuna-dashboard."""
+def open_study(journal: Path, *directions: Direction) -> optuna.Study:
+    """The study of a run, one direction for each objective, made if it is not there yet; opens in optuna-dashboard."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         storage = JournalStorage(OwnJournal(journal))
-        way: Literal["maximize", "minimize"] = "maximize" if direction == "max" else "minimize"
-        return optuna.create_study(storage=storage, study_name=STUDY, direction=way, load_if_exists=True)
+        ways = [WAYS[direction] for direction in directions]
+        return optuna.create_study(storage=storage, study_name=STUDY, directions=ways, load_if_exists=True)
     except OSError as error:
         raise InputError(f"cannot write {journal}: {error.strerror}") from None
 
@@ -92,6 +94,7 @@ class SamplingStage(AbstractStage):
         self._seed = seed
         self._trainer = trainer
         self._epochs = epochs
+        self._objective = trainer.objective
         self._sign = 1.0 if trainer.objective.direction == "max" else -1.0
         self._watch = stopping.watch()
         self._asked = 0
@@ -184,7 +187,9 @@ class SamplingStage(AbstractStage):
         return self._watch.stops(job.name, epoch, self._sign * value, job.epochs)
 
     def _tell_epoch(self, name: str, epoch: int, value: float) -> None:
-        if epoch not in self._told[name]:
+        if (
+            epoch not in self._told[name] and not self._objective.also
+        ):  # Optuna takes none where there are several
             self._told[name].add(epoch)
             self._live[name].report(value, epoch)
 
@@ -195,4 +200,10 @@ class SamplingStage(AbstractStage):
         state = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED}.get(
             record.state, TrialState.FAIL
         )
-        self._study.tell(trial, record.value if state is TrialState.COMPLETE else None, state)
+        complete = state is TrialState.COMPLETE
+        self._study.tell(trial, self._values_at_the_end(record) if complete else None, state)
+
+    def _values_at_the_end(self, record: Record) -> list[float]:
+        """What the study is told of a training that came to its end."""
+        values = [value_of(record, each.metric) for each in self._objective.all]
+        return [value for value in values if value is not None]

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable
 
 from automix_search.compute.jobs import Stage
+from automix_search.training.cost import PEAK_MEMORY, STEP_TIME
 from automix_search.tuning.ledger import Record
+
+
+def value_of(record: Record, metric: str) -> float | None:
+    """What a training says of a metric or a cost: the last epoch's, of a step's time the median, of memory the most."""
+    values = [metrics[metric] for metrics in record.metrics if metric in metrics]
+    if not values:
+        return None
+    if metric == STEP_TIME:
+        return statistics.median(values)
+    return max(values) if metric == PEAK_MEMORY else values[-1]
 
 
 def scores_of(records: Iterable[Record], stage: Stage, metric: str) -> dict[str, dict[int, float]]:

@@ -7,7 +7,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,9 +102,14 @@ class SearchPlan:
         return [seed for seed in drawn if seed != self.seed][:count]
 
     @property
+    def races(self) -> bool:
+        """Whether there is a race; with several objectives the knee of the Pareto front is judged at once."""
+        return self.finalists > 0 and not self.trainer.objective.also
+
+    @property
     def contenders(self) -> int:
         """How many race: finalists and baselines."""
-        return min(self.finalists, self.candidates) + len(self.baselines) if self.finalists else 0
+        return min(self.finalists, self.candidates) + len(self.baselines) if self.races else 0
 
     @property
     def first_rounds(self) -> int:
@@ -176,7 +181,7 @@ def _judged(plan: SearchPlan, records: Mapping[str, Record]) -> Verdict | None:
 def _driver(
     run: RunFolder, plan: SearchPlan, ledger: Ledger, each: Share, observers: Sequence[Observer]
 ) -> Driver:
-    study = open_study(run.study, plan.trainer.objective.direction)
+    study = open_study(run.study, *(each.direction for each in plan.trainer.objective.all))
     deadline = _deadline(plan, ledger.events)
     ledger.append("opened", trials=plan.candidates, objective=plan.trainer.objective.metric)
     budget = _budget(plan, ledger.events, each)
@@ -255,18 +260,21 @@ def _deciding(
     """The race, and the confirmation of who won it."""
     objective = plan.trainer.objective
 
-    def jobs(chosen: Callable[[Mapping[str, Record], Objective, int], list[Record]]) -> list[Job]:
-        return jobs_of(chosen(records, objective, plan.finalists), plan.trainer, plan.methods)
+    def jobs(chosen: list[Record]) -> list[Job]:
+        return jobs_of(chosen, plan.trainer, plan.methods)
 
+    confirm = ConfirmStage(lambda: jobs(judged(records, objective)), plan.fresh_seeds)
+    if not plan.races:
+        return [confirm]
     race = RaceStage(
-        lambda: jobs(finalists),
+        lambda: jobs(finalists(records, objective, plan.finalists)),
         records,
         plan.racing_seeds,
         objective,
         plan.confidence,
         affordable=(lambda trainings: True) if budget is None else budget.affords_race,
     )
-    return [race, ConfirmStage(lambda: jobs(judged), plan.fresh_seeds)]
+    return [race, confirm]
 
 
 def _searching(plan: SearchPlan, study: optuna.Study) -> list[AbstractStage]:

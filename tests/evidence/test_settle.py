@@ -87,3 +87,10 @@ def test_an_equal_gain_on_few_seeds_is_settled_by_the_sign_test() -> None:
     settled = settlement([PairedDifference(0.02, 0.0, 3)], 0.001)
     assert settled is not None
     assert (settled.seeds, settled.answer) == (6, "better")
+
+
+def test_the_very_next_number_may_decide() -> None:
+    found = PairedDifference(needed_effect(6, 1) * 1.001, 1.0, 5)
+    settled = settlement([found], 0.001)
+    assert settled is not None
+    assert settled.seeds == 6
