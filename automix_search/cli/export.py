@@ -102,7 +102,7 @@ def _export_for(
         sentences = [f"{form} cannot express that {omission}" for omission in exported.left_out]
         raise InputError("\n".join([*sentences, "to write it without these, add `--lossy`"]))
     for omission in exported.left_out:
-        typer.echo(f"left out: {omission}", err=True)
+        typer.echo(f"left out: {omission.told}", err=True)
     for remark in exported.remarks:
         typer.echo(f"note: {remark}", err=True)
     if output is not None:
@@ -136,7 +136,7 @@ def _write(exported: Exported, learned: bytes | None, output: Path, force: bool)
 
 def _as_tree(form: str, exported: Exported) -> dict[str, Any]:
     left_out = [
-        {"path": omission.path, "value": omission.value, "why": omission.why}
+        {"path": omission.path, "value": omission.value, "why": omission.why, "instead": omission.instead}
         for omission in exported.left_out
     ]
     return {"format": form, "text": exported.text, "left_out": left_out, "notes": list(exported.remarks)}

@@ -11,7 +11,7 @@ from typing import Any
 from automix_search.families import kind_of
 from automix_search.losses import SoftCrossEntropy
 from automix_search.policy.exporters.base import AbstractExporter, Account, Exported
-from automix_search.policy.exporters.plain import batch_steps, without_learned, without_schedules
+from automix_search.policy.exporters.plain import INSTEAD, batch_steps, without_learned, without_schedules
 from automix_search.policy.schema import Policy
 from automix_search.transforms import AbstractBatchTransform, AbstractLoadTransform
 from automix_search.transforms.affine import Affine
@@ -77,8 +77,8 @@ def _reading(path: str, read: AbstractLoadTransform, account: Account) -> Tree |
     if not isinstance(read, ResizedCrop | Resize):
         account.leave_out(path, kind_of(type(read)), "albumentations has no transform like it")
         return None
-    why = "albumentations does not smooth a picture before it makes it smaller; it is written without that"
-    account.leave_out(f"{path}.interpolation", read.interpolation, why)
+    why = "albumentations does not smooth a picture before it makes it smaller"
+    account.leave_out(f"{path}.interpolation", read.interpolation, why, "it is written without that")
     how = LINEAR if read.interpolation == "bilinear" else CUBIC
     if isinstance(read, Resize):
         return _step("Resize", height=read.height, width=read.width, interpolation=how)
@@ -114,13 +114,13 @@ def _picture(
     if type(step) is RandomCrop and size is not None:
         return _crop(step, size)
     if type(step) is RandomErasing:
-        why = "albumentations draws shapes and areas of rectangles in another way; its `Erasing` is written, in black"
-        account.leave_out(path, "random_erasing", why)
+        why = "albumentations draws shapes and areas of rectangles in another way"
+        account.leave_out(path, "random_erasing", why, "its `Erasing` is written, in black")
         scale, ratio = [step.smallest, step.largest], [step.narrowest, 1 / step.narrowest]
         return _step("Erasing", scale=scale, ratio=ratio, fill=0)
     if type(step) is Cutout:
-        why = "holes of albumentations lie inside of the picture; its `CoarseDropout` is written"
-        account.leave_out(path, "cutout", why)
+        why = "holes of albumentations lie inside of the picture"
+        account.leave_out(path, "cutout", why, "its `CoarseDropout` is written")
         side, count = [min(step.size, 1.0)] * 2, [step.count] * 2
         holes: Tree = {"num_holes_range": count, "hole_height_range": side, "hole_width_range": side}
         return _step("CoarseDropout", **holes, fill=round(step.fill * 255))
@@ -139,12 +139,10 @@ def _affine(path: str, step: Affine, account: Account) -> Tree:
     )
     if step.translate:
         account.leave_out(
-            f"{path}.translate", step.translate, "albumentations shifts by whole pixels; it is written so"
+            f"{path}.translate", step.translate, "albumentations shifts by whole pixels", INSTEAD
         )
     if step.shear:
-        account.leave_out(
-            f"{path}.shear", step.shear, "albumentations shears after turning; it is written so"
-        )
+        account.leave_out(f"{path}.shear", step.shear, "albumentations shears after turning", INSTEAD)
     shift, scale = [-step.translate, step.translate], [1 - step.scale, 1 + step.scale]
     return _step(
         "Affine",

@@ -46,14 +46,28 @@ class Augmentation(Callback):
     def __init__(self, num_classes, images=None, teacher=None):
         self.policy = load_policy(POLICY)
         self.num_classes, self.images, self.teacher = num_classes, images, teacher
-        self.augment, self.progress = None, 0.0
+        self.progress, self._module, self._augment, self._state = 0.0, None, None, None
+
+    @property
+    def augment(self):
+        """The policy at work; built when it is first asked for, once the module is on its device."""
+        if self._augment is None:
+            self._augment = self.policy.build(
+                num_classes=self.num_classes, input=self.images, model=self._module, teacher=self.teacher
+            )
+            if self._state is not None:
+                self._augment.load_state_dict(self._state)
+        return self._augment
 
     def setup(self, trainer, pl_module, stage):
-        if self.augment is None:
-            self.augment = self.policy.build(
-                num_classes=self.num_classes, input=self.images, model=pl_module, teacher=self.teacher
-            )
+        self._module = pl_module
         pl_module.augmentation = self
+
+    def on_train_start(self, trainer, pl_module):
+        groups = [group for optimizer in trainer.optimizers for group in optimizer.param_groups]
+        trained = {id(weight) for group in groups for weight in group["params"]}
+        if not all(id(weight) in trained for group in self.param_groups() for weight in group["params"]):
+            raise ValueError("this loss has layers: add `self.augmentation.param_groups()` to the optimiser")
 
     def on_train_epoch_start(self, trainer, pl_module):
         self.progress = self._progress(trainer)
@@ -78,7 +92,9 @@ class Augmentation(Callback):
         return self.augment.state_dict()
 
     def load_state_dict(self, state):
-        self.augment.load_state_dict(state)
+        self._state = state
+        if self._augment is not None:
+            self._augment.load_state_dict(state)
 
     @staticmethod
     def _progress(trainer):
@@ -110,9 +126,9 @@ class LightningCallback(AbstractExporter):
         if policy.learned is not None and not policy.learned.frozen:
             why = (
                 "it learns from a part of the data and from every optimiser step, which no callback is given; what it "
-                "learned works where it is `frozen`, and it is written without"
+                "learned works where it is `frozen`"
             )
-            account.leave_out("learned", kind_of(type(policy.learned)), why)
+            account.leave_out("learned", kind_of(type(policy.learned)), why, "it is written without")
             beside = policy.model_copy(update={"learned": None})
         if policy.transform.load:
             account.remark("pictures are read with `picture_transform`, in your data set")

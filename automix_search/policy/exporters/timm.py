@@ -11,6 +11,8 @@ from automix_search.mixing.pixels.cutmix_minmax import CutMixMinMax
 from automix_search.mixing.pixels.mixup import Mixup
 from automix_search.policy.exporters.base import AbstractExporter, Account, Exported
 from automix_search.policy.exporters.plain import (
+    INSTEAD,
+    UNMIXED,
     Chance,
     Library,
     batch_steps,
@@ -42,6 +44,7 @@ ODD_BOXES = (
 ROUNDED = (
     "mixup: unless `--no-prefetcher` is given, timm mixes before normalising and rounds to whole grey levels"
 )
+WHOLE = "pictures are read as they are"
 REMODES = {"constant": "const", "colour": "rand", "pixel": "pixel"}
 
 Arguments = dict[str, str]
@@ -95,8 +98,8 @@ def _mixing(policy: Policy, account: Account) -> Arguments:
         account.remark(ODD_BOXES)
     if isinstance(cut.method, CutMixMinMax):
         arguments["cutmix-minmax"] = f"{cut.method.smallest!r} {cut.method.largest!r}"
-    arguments["mixup-prob"] = repr(min(total, 1.0))
-    arguments["mixup-switch-prob"] = repr(cut.chance / total)
+    arguments["mixup-prob"] = f"{min(total, 1.0):.12g}"
+    arguments["mixup-switch-prob"] = f"{cut.chance / total:.12g}"
     arguments["mixup-mode"] = "elem" if policy.mix.per == "sample" else "batch"
     return arguments | _end(policy, account)
 
@@ -112,8 +115,8 @@ def _one(chances: list[Chance], kinds: tuple[type, ...], account: Account) -> _P
     found = [each for each in chances if isinstance(each.method, kinds)]
     for other in found:
         if other.method != found[0].method:
-            why = "timm takes one kind of mixup and one of CutMix; nothing is mixed in its place"
-            account.leave_out(f"mix.options[{other.place}].method", kind_of(type(other.method)), why)
+            why = "timm takes one kind of mixup and one of CutMix"
+            account.leave_out(f"mix.options[{other.place}].method", kind_of(type(other.method)), why, UNMIXED)
     alike = [each.chance for each in found if each.method == found[0].method]
     return _Part(found[0].method if found else None, sum(alike))
 
@@ -125,16 +128,16 @@ def _end(policy: Policy, account: Account) -> Arguments:
         return {}
     epochs = _epochs(policy)
     if not isinstance(schedule, Until):
-        why = "timm mixes alike until it stops; it is mixed in the whole training"
+        why = "timm mixes alike until it stops"
     elif epochs is None:
-        why = "timm counts epochs, and the policy does not say of how many; give `--mixup-off-epoch` yourself"
+        why = "timm counts epochs, and the policy does not say of how many"
     elif (last := round(schedule.stop * epochs)) == 0:
-        why = "timm mixes in the first epoch at least; it is mixed in the whole training"
+        why = "timm mixes in the first epoch at least"
     else:
         if last != schedule.stop * epochs:
             account.remark(f"mixing ends with epoch {last}, not after {schedule.stop * epochs:g}")
         return {"epochs": str(epochs), "mixup-off-epoch": str(last)}
-    account.leave_out("mix.schedule", kind_of(type(schedule)), why)
+    account.leave_out("mix.schedule", kind_of(type(schedule)), why, "it is mixed in the whole training")
     return {}
 
 
@@ -181,9 +184,7 @@ def _reading(policy: Policy, steps: bool, account: Account) -> Arguments:
             "crop-pct": repr(first.evaluation_share),
         }
     if first is not None:
-        account.leave_out(
-            "transform.load[0]", kind_of(type(first)), "timm cuts a part out; all is read as it is"
-        )
+        account.leave_out("transform.load[0]", kind_of(type(first)), "timm cuts a part out", WHOLE)
     elif images is None:
         account.remark(
             "the size of the pictures is not known: give `--input-size C H W`, that they have already"
@@ -194,7 +195,12 @@ def _reading(policy: Policy, steps: bool, account: Account) -> Arguments:
         account.remark("pictures stay whole only if they are square")
     elif images.size[0] != images.size[1]:
         size = f"{images.size[0]} x {images.size[1]}"
-        account.leave_out("provenance.data.size", size, "timm keeps pictures whole only if they are square")
+        account.leave_out(
+            "provenance.data.size",
+            size,
+            "timm keeps pictures whole only if they are square",
+            "a square is cut out",
+        )
     return {"scale": "1.0 1.0", "ratio": "1.0 1.0", "train-interpolation": "bilinear"} | sized
 
 
@@ -205,8 +211,8 @@ def _step(path: str, step: AbstractBatchTransform, policy: Policy, account: Acco
     if type(step) is RandAugment:
         return 2, {"aa": _rand_augment(path, step, account)}
     if type(step) is AutoAugment and step.policy == "imagenet":
-        why = "timm's `original` fills with the data's mean and reads bilinearly or bicubically; that is written"
-        account.leave_out(path, "auto_augment", why)
+        why = "timm's `original` fills with the data's mean and reads bilinearly or bicubically"
+        account.leave_out(path, "auto_augment", why, INSTEAD)
         return 2, {"aa": "original"}
     if type(step) is RandomErasing:
         return 3, _erasing(path, step, policy, account)
@@ -219,24 +225,28 @@ def _rand_augment(path: str, step: RandAugment, account: Account) -> str:
         f"rand-m{round(step.magnitude / 3)}-n{step.num_ops}-p{step.operation_probability:g}"
         f"-mstd{step.magnitude_std / 3:g}-inc1"
     )
-    why = f"timm's has other operations, strengths and fill; the nearest is written, `{name}`"
-    account.leave_out(path, "rand_augment", why)
+    why = "timm's has other operations, strengths and fill"
+    account.leave_out(path, "rand_augment", why, f"the nearest is written, `{name}`")
     return name
 
 
 def _erasing(path: str, step: RandomErasing, policy: Policy, account: Account) -> Arguments:
     for name, fixed in (("smallest", 0.02), ("largest", 1 / 3), ("narrowest", 0.3)):
         if getattr(step, name) != fixed:
-            account.leave_out(f"{path}.{name}", getattr(step, name), f"it is {fixed:.3g} in train.py")
+            account.leave_out(
+                f"{path}.{name}", getattr(step, name), f"it is {fixed:.3g} in train.py", INSTEAD
+            )
     if step.count > 1:
-        account.leave_out(f"{path}.count", step.count, "timm draws a number of rectangles from 1 to that")
+        account.leave_out(
+            f"{path}.count", step.count, "timm draws a number of rectangles from 1 to that", INSTEAD
+        )
     images = None if policy.provenance is None else policy.provenance.images()
     if step.fill != "constant":
         why = "timm's noise comes after normalising, and is not cut off at black and white"
-        account.leave_out(f"{path}.fill", step.fill, why)
+        account.leave_out(f"{path}.fill", step.fill, why, INSTEAD)
     elif images is None or set(images.mean) != {step.brightness}:
         why = "timm erases to the data's mean"
-        account.leave_out(f"{path}.brightness", step.brightness, why)
+        account.leave_out(f"{path}.brightness", step.brightness, why, INSTEAD)
     return {
         "reprob": repr(step.probability),
         "remode": REMODES[step.fill],

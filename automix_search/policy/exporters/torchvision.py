@@ -10,6 +10,8 @@ from automix_search.mixing.pixels.cutmix import CutMix
 from automix_search.mixing.pixels.mixup import Mixup
 from automix_search.policy.exporters.base import AbstractExporter, Account, Exported
 from automix_search.policy.exporters.plain import (
+    INSTEAD,
+    Chance,
     Library,
     batch_steps,
     is_binary,
@@ -39,26 +41,22 @@ TORCHVISION = Library(
 HEAD = '''\
 """An augmentation policy, written for torchvision's transforms v2.
 
-Each picture goes through `training_transform(size)`: `C x H x W`, uint8. Then normalise it, collate, and give
-batches to `mixing(num_classes)`: images and class ids become mixed images and rows of shares, for `criterion`.
+Each picture, `C x H x W`, uint8, goes through `training_transform()`. Then normalise it, collate, and give
+batches to `mix_batch`: images and class ids become mixed images and rows of shares, for `criterion`.
 """
 '''
 IMPORTS = """
-import torch
 from torch import nn
 from torchvision.transforms import InterpolationMode, v2
 
 """
 MIXING = '''
+mix = {mix}
 
-def mixing(num_classes):
-    """A function of a batch: images `B x C x H x W`, normalised, and class ids `(B,)`."""
-    mix = {mix}
 
-    def mix_batch(images, labels):
-        return mix(images, nn.functional.one_hot(labels, num_classes).float())
-
-    return mix_batch
+def mix_batch(images, labels, num_classes):
+    """Images `B x C x H x W`, normalised, and class ids `(B,)`: mixed images, and rows of shares."""
+    return mix(images, nn.functional.one_hot(labels, num_classes).float())
 
 '''
 BINARY = """
@@ -106,17 +104,22 @@ def _function(name: str, arguments: str, about: str, steps: Sequence[str]) -> st
 
 def _mix(policy: Policy, account: Account) -> str:
     """The expression of what mixes a batch."""
-    without_schedule(policy, account)
-    chances = plain_mix(policy.mix, TORCHVISION, account)
+    chances = torchvision_chances(policy, account)
     rest = 1 - sum(each.chance for each in chances)
     calls = [
         f"v2.{'MixUp' if isinstance(each.method, Mixup) else 'CutMix'}(alpha={_alpha(each.method)})"
         for each in chances
     ]
-    weights = [each.chance for each in chances]
+    weights = [round(each.chance, 12) for each in chances]
     if rest > 1e-9 or not chances:
-        calls, weights = [*calls, "v2.Identity()"], [*weights, rest]
+        calls, weights = [*calls, "v2.Identity()"], [*weights, round(rest, 12)]
     return calls[0] if len(calls) == 1 else f"v2.RandomChoice([{', '.join(calls)}], p={weights!r})"
+
+
+def torchvision_chances(policy: Policy, account: Account) -> list[Chance]:
+    """The mixing methods that are written, with their chances, in the order of the code."""
+    without_schedule(policy, account)
+    return plain_mix(policy.mix, TORCHVISION, account)
 
 
 def _alpha(method: object) -> str:
@@ -186,9 +189,8 @@ def _step(path: str, step: AbstractBatchTransform, account: Account) -> str | No
 
 def _affine(path: str, step: Affine, account: Account) -> str:
     if step.translate:
-        why = "torchvision shifts by whole pixels; it is written so"
-        account.leave_out(f"{path}.translate", step.translate, why)
-    shear = (-step.shear, step.shear) * 2
+        account.leave_out(f"{path}.translate", step.translate, "torchvision shifts by whole pixels", INSTEAD)
+    shear = (-step.shear, step.shear) * 2 if step.shear else None
     return (
         f"v2.RandomAffine({step.degrees!r}, ({step.translate!r}, {step.translate!r}), "
         f"({1 - step.scale!r}, {1 + step.scale!r}), {shear!r}, InterpolationMode.BILINEAR)"
@@ -207,8 +209,7 @@ def _trivial_augment(path: str, step: TrivialAugment, account: Account) -> str:
 
 def _aug_mix(path: str, step: AugMix, account: Account) -> str:
     severity = min(max(round(step.severity), 1), 10)
-    why = "torchvision's has other strengths; the nearest is written"
-    account.leave_out(path, "aug_mix", why)
+    account.leave_out(path, "aug_mix", "torchvision's has other strengths", "the nearest is written")
     return f"v2.AugMix({severity}, {step.width}, {step.depth or -1}, {step.alpha!r}, all_ops=False)"
 
 
@@ -224,5 +225,5 @@ def _only(path: str, step: AbstractBatchTransform, fixed: dict[str, object], acc
     """Leave out fields that have other values than the only ones that torchvision can do."""
     for name, value in fixed.items():
         if getattr(step, name) != value:
-            why = f"torchvision can only do what it is at `{'null' if value is None else value}`; that is written"
-            account.leave_out(f"{path}.{name}", getattr(step, name), why)
+            why = f"torchvision can only do what it is at `{'null' if value is None else value}`"
+            account.leave_out(f"{path}.{name}", getattr(step, name), why, INSTEAD)
