@@ -193,7 +193,7 @@ def _affine(path: str, step: Affine, account: Account) -> str:
     shear = (-step.shear, step.shear) * 2 if step.shear else None
     return (
         f"v2.RandomAffine({step.degrees!r}, ({step.translate!r}, {step.translate!r}), "
-        f"({1 - step.scale!r}, {1 + step.scale!r}), {shear!r}, InterpolationMode.BILINEAR)"
+        f"({1 - step.scale!r}, {1 + step.scale!r}), {shear!r}, InterpolationMode.BILINEAR, fill=None)"
     )
 
 

@@ -16,7 +16,8 @@ from automix_search.mixing.pixels.cutmix import CutMix
 from automix_search.mixing.pixels.mixup import Mixup
 from automix_search.mixing.pixels.none import NoMix
 from automix_search.policy.exporters import exporter
-from automix_search.policy.exporters.plain import batch_steps
+from automix_search.policy.exporters.base import Account
+from automix_search.policy.exporters.plain import batch_steps, plain_mix
 from automix_search.policy.schema import Policy
 from automix_search.policy.verification.draws import Draw, expressed, replay_of, there
 from automix_search.policy.verification.findings import Finding, Verification, largest_distance, largest_gap
@@ -27,7 +28,7 @@ from automix_search.randomness import Randomness
 
 AGAINST: dict[str, type[Timm] | type[Torchvision]] = {"timm": Timm, "torchvision": Torchvision}
 
-BATCHES, DRAWS, NUM_CLASSES = 64, 4000, 5
+BATCHES, DRAWS, NUM_CLASSES = 40, 10_000, 5
 SHAPE = (8, 3, 33, 48)
 TOLERANCE = 1e-5
 UNMIXED = 1 - 1e-6
@@ -50,7 +51,7 @@ def verify(policy: Policy, against: str) -> Verification:
     if not policy.mix.mixes:
         raise InputError("`mix`: this policy mixes nothing, and mixing is what is compared")
     other = AGAINST[against](policy, NUM_CLASSES)
-    mix = expressed(policy.mix, other.chances, other.library)
+    mix = expressed(policy.mix, plain_mix(policy.mix, other.library, Account()), other.library)
     exported = exporter(against).export(policy)
     return Verification(
         other.version,
@@ -116,8 +117,7 @@ def _of_draws(mix: Switch, other: AbstractOther) -> list[Finding]:
 
     if not mix.mixes:
         return []
-    per_sample = mix.per == "sample"
-    theirs = _by_name(mix, other.shares(DRAWS, per_sample, seed=0))
+    theirs = _by_name(mix, other.shares(DRAWS, mix.per == "sample", seed=0))
     ours = _by_name(mix, _our_draws(mix, DRAWS))
     findings = []
     for name in sorted(theirs.keys() | ours.keys()):
@@ -159,21 +159,15 @@ class Recorder(Randomness):
 
 
 def _our_draws(mix: Switch, count: int) -> list[Draw]:
-    """Many draws of a switch at work."""
-    kept = [place for place, option in enumerate(mix.options) if option.weight > 0]
-    recorder, per_sample = Recorder(1), mix.per == "sample"
-    images = torch.zeros(count if per_sample else 2, 1, 4, 6)
-    draws: list[Draw] = []
-    for _ in range(1 if per_sample else count):
-        recorder.positions.clear()
-        recorder.shares.clear()
-        mix.mix(images, 0.0, recorder)
-        draws += _recorded(recorder, kept, count if per_sample else 1, mix)
-    return draws
+    """Many draws of a switch at work: one for each sample of a batch, which has the chances of one for a batch."""
+    recorder = Recorder(1)
+    mix.model_copy(update={"per": "sample"}).mix(torch.zeros(count, 1, 1, 2), 0.0, recorder)
+    return _recorded(recorder, count, mix)
 
 
-def _recorded(recorder: Recorder, kept: Sequence[int], count: int, mix: Switch) -> list[Draw]:
+def _recorded(recorder: Recorder, count: int, mix: Switch) -> list[Draw]:
     """What a recorder heard of one batch; shares come method by method, in the order of the options."""
+    kept = [place for place, option in enumerate(mix.options) if option.weight > 0]
     positions = (
         recorder.positions or [0] * count
     )  # nothing is drawn where there is one option, and it is certain
