@@ -16,9 +16,10 @@ from automix_search.compute.executors import check_place
 from automix_search.compute.profiles import AbstractProfile, AddressProfile, load_profile
 from automix_search.documents import ChangedDocument, Document, Place, Tree
 from automix_search.errors import InputError
-from automix_search.families import Spec
+from automix_search.families import Spec, kind_of
 from automix_search.presets import find_preset
 from automix_search.spaces import Candidate, Space, read_space
+from automix_search.trackers import AbstractTracker, Tracker, check_trackers
 from automix_search.training.base import AbstractTrainer
 from automix_search.training.custom import load_class, load_trainer
 from automix_search.training.factory import trainer_from_recipe
@@ -90,6 +91,9 @@ class LaunchConfig(Spec):
     methods: tuple[str, ...] = Field(
         (), description="Methods of your own: file.py:Class or package.module:Class."
     )
+    trackers: tuple[
+        Annotated[Tracker, BeforeValidator(_by_name, json_schema_input_type=str | Tracker)], ...
+    ] = Field((), description="What is told of every training: tensorboard, mlflow, wandb.")
     name: str | None = Field(None, description="Name of the run; null makes one.")
     runs_dir: str = Field("runs", description="Folder of all runs.")
     set: dict[str, JsonValue] = Field(
@@ -110,6 +114,15 @@ class LaunchConfig(Spec):
             sampler_factory(value)
         except InputError as error:
             raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("trackers")
+    @classmethod
+    def _each_once(cls, value: tuple[AbstractTracker, ...]) -> tuple[AbstractTracker, ...]:
+        kinds = [kind_of(type(tracker)) for tracker in value]
+        for kind in kinds:
+            if kinds.count(kind) > 1:
+                raise ValueError(f"the tracker `{kind}` stands twice")
         return value
 
     @model_validator(mode="after")
@@ -189,6 +202,7 @@ def resolve(
         check_population(config.strategy, space, trainer, config.epochs)
         _check_shared(profile)
     space.check(partial(_settle, trainer))
+    check_trackers(config.trackers)
     plan = SearchPlan(
         space=space,
         trainer=trainer,
