@@ -103,7 +103,8 @@ class AbstractLog(ABC):
         Args:
             training: Which.
             told: None when the log hears of it for the first time; else the training goes on, and these are the epochs
-                that were told before. A log that may have lost some of them writes them again.
+                that were told before. An earlier process may have written one more event, or, where the library holds
+                them back, lost some: it is for the log to take those back, and to write these again.
         """
 
     @abstractmethod

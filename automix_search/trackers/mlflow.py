@@ -92,17 +92,21 @@ class MLflowLog(AbstractLog):
         self._experiment = experiment
         self._search = search
         self._runs: dict[str, str] = {}
+        self._epochs: dict[str, float] = {}
         self._entities = library("mlflow.entities", "mlflow")
 
     def begin(self, training: Training, told: Sequence[Report] | None) -> None:
-        run = None if told is None else self._find(training.name)
+        run = self._find(training.name)
         if run is None:
             run = self._create(training)
         else:
-            self._client.update_run(run, status="RUNNING")
-        self._runs[training.name] = run
+            self._client.update_run(run.info.run_id, status="RUNNING")
+        self._runs[training.name] = run.info.run_id
+        self._epochs[training.name] = run.data.metrics.get("epoch", 0)
 
     def report(self, job: str, report: Report) -> None:
+        if report.epoch <= self._epochs[job]:  # written by a process that was killed before it noted it
+            return
         time_ms = _milliseconds(report.time)
         metrics = [
             self._entities.Metric(_key(name), value, time_ms, report.epoch)
@@ -116,13 +120,13 @@ class MLflowLog(AbstractLog):
         self._client.log_batch(run, tags=self._tags(tags))
         self._client.set_terminated(run, STATUS[ending.state], _milliseconds(ending.time))
 
-    def _find(self, job: str) -> str | None:
-        """The run of a training that an earlier process, or an earlier attempt, has begun."""
+    def _find(self, job: str) -> Any:
+        """The run of a training that an earlier process, or an earlier attempt, has begun; None where there is none."""
         wanted = f"tags.`automix.search` = '{self._search.key}' and tags.`automix.job` = '{job}'"
         found = self._client.search_runs([self._experiment], wanted, max_results=1)
-        return found[0].info.run_id if found else None
+        return found[0] if found else None
 
-    def _create(self, training: Training) -> str:
+    def _create(self, training: Training) -> Any:
         tags = {
             "automix.search": self._search.key,
             "automix.run": self._search.name,
@@ -131,14 +135,13 @@ class MLflowLog(AbstractLog):
             "automix.policy": training.policy_text,
         }
         start_ms = _milliseconds(training.time)
-        created = self._client.create_run(
+        run = self._client.create_run(
             self._experiment,
             start_time=start_ms,
             run_name=training.name,
             tags={name: value[:LONGEST_VALUE] for name, value in tags.items()},
         )
-        run: str = created.info.run_id
-        self._client.log_batch(run, params=self._params(training.facts))
+        self._client.log_batch(run.info.run_id, params=self._params(training.facts))
         return run
 
     def _params(self, facts: Mapping[str, Fact]) -> list[Any]:

@@ -43,7 +43,7 @@ class TensorBoardLog(AbstractLog):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._files: dict[str, Any] = {}
-        self._event = library("tensorboardX.proto.event_pb2", "tensorboard").Event
+        self._protos = library("tensorboardX.proto.event_pb2", "tensorboard")
         self._summary = library("tensorboardX.summary", "tensorboard")
 
     def begin(self, training: Training, told: Sequence[Report] | None) -> None:
@@ -56,6 +56,8 @@ class TensorBoardLog(AbstractLog):
             self._write(training.name, start, training.time)
             text = f"```json\n{training.policy_text}\n```"
             self._write(training.name, self._summary.text("policy", text), training.time)
+        else:
+            self._purge(training, told[-1].epoch + 1 if told else 1)
         self._files[training.name].flush()
 
     def report(self, job: str, report: Report) -> None:
@@ -75,5 +77,11 @@ class TensorBoardLog(AbstractLog):
         while self._files:
             self._files.popitem()[1].close()
 
+    def _purge(self, training: Training, step: int) -> None:
+        """Take back what was written from a step on: an earlier process may have been killed before it noted it."""
+        start = self._protos.SessionLog(status=self._protos.SessionLog.START)
+        event = self._protos.Event(wall_time=training.time, step=step, session_log=start)
+        self._files[training.name].write_event(event)
+
     def _write(self, job: str, summary: Any, time: float, step: int = 0) -> None:
-        self._files[job].write_event(self._event(wall_time=time, step=step, summary=summary))
+        self._files[job].write_event(self._protos.Event(wall_time=time, step=step, summary=summary))

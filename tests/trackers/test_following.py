@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import random
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,8 @@ import numpy as np
 import pytest
 from followed import Fragile, KillAt, Killed, Told, Toy, in_the_ledger, searched
 from readers import read_mlflow, read_tensorboard, read_wandb
+
+from automix_search.trackers.following import Place
 
 LIBRARIES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
 READERS: dict[str, Callable[[Path], dict[str, Told]]] = {
@@ -115,8 +121,25 @@ def test_a_tracker_that_fails_is_off_and_the_search_is_the_same(kind, tracker, t
     assert READERS[kind](tmp_path) == in_the_ledger(tmp_path)
 
 
+@pytest.mark.parametrize("event", [2, 3, 6, 7])
+def test_an_event_that_was_told_but_not_noted_is_told_once(kind, tracker, tmp_path, monkeypatch, event):
+    """The ledger begins: opened, asked, four times reported, finished."""
+    count = iter(range(1, 1000))
+
+    def killed(self: Place, whole: Any = Place.advance) -> None:
+        if next(count) == event:
+            raise OSError("killed")
+        whole(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Place, "advance", killed)
+        searched(tmp_path, [tracker])
+    searched(tmp_path, [tracker], resume=True)
+    assert READERS[kind](tmp_path) == in_the_ledger(tmp_path)
+
+
 def break_at(report: int, patch: pytest.MonkeyPatch) -> None:
-    """Make every tracker fail at so-manieth epoch that it is told of."""
+    """Make every tracker fail at the epoch of this number that it is told of."""
     from automix_search.trackers.mlflow import MLflowLog
     from automix_search.trackers.tensorboard import TensorBoardLog
     from automix_search.trackers.wandb import WandbLog
@@ -130,3 +153,46 @@ def break_at(report: int, patch: pytest.MonkeyPatch) -> None:
             whole(self, job, told)
 
         patch.setattr(log, "report", broken)
+
+
+def test_nothing_of_the_environment_is_kept(kind, tracker, tmp_path, monkeypatch):
+    secret = "0123456789abcdef0123456789abcdef01234567"
+    for name in ("WANDB_API_KEY", "MLFLOW_TRACKING_PASSWORD", "MY_OWN_TOKEN"):
+        monkeypatch.setenv(name, secret)
+    searched(tmp_path, [tracker], trials=1)
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(files) > 10
+    assert [file for file in files if secret.encode() in file.read_bytes()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("event", [9, 30])
+def test_killed_without_a_word_and_resumed(kind, tracker, tmp_path, event):
+    script = (
+        "import os, pathlib, signal; from followed import searched\n"
+        "class Kill:\n"
+        "    left = int(os.environ['AT'])\n"
+        "    def noticed(self, event, records):\n"
+        "        self.left -= 1\n"
+        "        self.left or os.kill(os.getpid(), signal.SIGKILL)\n"
+        "searched(pathlib.Path(os.environ['FOLDER']), [eval(os.environ['TRACKER'])], observers=[Kill()])\n"
+    )
+    environment = {**os.environ, "AT": str(event), "FOLDER": str(tmp_path), "TRACKER": repr(tracker)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, cwd=Path(__file__).parent, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    searched(tmp_path, [tracker], resume=True)
+    assert READERS[kind](tmp_path) == in_the_ledger(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_database_of_mlflow(tmp_path, monkeypatch):
+    pytest.importorskip("mlflow", reason="pip install 'automix-search[mlflow]'")
+    monkeypatch.chdir(tmp_path)
+    tracker = {"kind": "mlflow", "uri": f"sqlite:///{tmp_path}/mlflow.db"}
+    with pytest.raises(Killed):
+        searched(tmp_path, [tracker], observers=[KillAt(20)])
+    searched(tmp_path, [tracker], resume=True)
+    assert read_mlflow(tmp_path) == in_the_ledger(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", "first"}
