@@ -18,7 +18,7 @@ class RunFolder:
 
     launch.yaml (resolved), environment.json (versions, objective, data and model), ledger.jsonl (the truth),
     study.journal (opens in optuna-dashboard), leaderboard.csv, policy.yaml (the best so far), trials/ (checkpoints of
-    unfinished trainings).
+    unfinished trainings), and what trackers keep.
     """
 
     def __init__(self, path: Path) -> None:

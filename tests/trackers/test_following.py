@@ -34,7 +34,9 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(params=LIBRARIES)
+@pytest.fixture(
+    params=["tensorboard", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("mlflow", "wandb"))]
+)
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     kind: str = request.param
     if importlib.util.find_spec(LIBRARIES[kind]) is None:

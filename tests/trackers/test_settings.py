@@ -104,6 +104,7 @@ def test_a_folder_of_runs_is_no_library(tmp_path, monkeypatch):
         library("wandb_of_a_user", "wandb")
 
 
+@pytest.mark.slow
 @needs("mlflow")
 def test_a_server_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -112,6 +113,7 @@ def test_a_server_that_is_not_there(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @needs("mlflow")
 def test_a_secret_address_of_the_environment_is_not_told(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -122,6 +124,7 @@ def test_a_secret_address_of_the_environment_is_not_told(tmp_path, monkeypatch):
     assert "hush" not in str(error.value)
 
 
+@pytest.mark.slow
 @needs("mlflow")
 def test_where_mlflow_takes_no_folder_it_says_what_it_takes(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
@@ -129,6 +132,7 @@ def test_where_mlflow_takes_no_folder_it_says_what_it_takes(tmp_path, monkeypatc
         MLflow(uri=f"file://{tmp_path}/mlruns").check()
 
 
+@pytest.mark.slow
 @needs("wandb")
 def test_weights_and_biases_online_needs_a_key(tmp_path, monkeypatch):
     for name in ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE"):
