@@ -27,11 +27,11 @@ from automix_search.training.objectives import aimed, objective_of
 from automix_search.tuning.baselines import baselines_of
 from automix_search.tuning.budget import Compute, compute
 from automix_search.tuning.kept_weights import check_weights
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.population.fitness import check_population
 from automix_search.tuning.portfolio import FirstPoint, first_points
 from automix_search.tuning.run_folder import find_run
 from automix_search.tuning.samplers import GRID, ONE_OBJECTIVE, sampler_factory
-from automix_search.tuning.search import SearchPlan
 from automix_search.tuning.stopping import NoStopping, Stopping
 from automix_search.tuning.strategies import Pba, Sampling, Strategy
 from automix_search.tuning.warm_start import warm_start

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from automix_search.cli.output import AsJson
+
+if TYPE_CHECKING:
+    from automix_search.launch import LaunchConfig
 
 
 def launch(
@@ -48,6 +51,7 @@ def launch(
             "--set", metavar="PATH=VALUE", help="Any other field: confirm.seeds=5, trainer.epochs=3."
         ),
     ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print the plan and stop: nothing is made.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Search the best augmentation policy, confirm it against the baselines, and write policy.yaml.
@@ -56,11 +60,7 @@ def launch(
 
     Example: automix-search launch --space quick --trainer digits-cnn --trials 24
     """
-    from automix_search.api import begin
-    from automix_search.cli.overrides import launch_config, naming_changes
-    from automix_search.cli.searching import conduct_search
-    from automix_search.errors import InputError
-    from automix_search.launch import resolve
+    from automix_search.cli.overrides import launch_config
 
     flags = {
         "space": space,
@@ -78,10 +78,26 @@ def launch(
         "name": name,
         "runs_dir": None if runs_dir is None else str(runs_dir),
     }
-    config = launch_config(file, flags, changes or [])
+    _start(launch_config(file, flags, changes or []), only_plan=plan, as_json=as_json)
+
+
+def _start(config: LaunchConfig, *, only_plan: bool, as_json: bool) -> None:
+    """Make the run folder of a launch and search, or print the plan and leave it at that."""
+    from automix_search.api import begin
+    from automix_search.cli.output import console
+    from automix_search.cli.overrides import naming_changes
+    from automix_search.cli.searching import conduct_search, print_plan
+    from automix_search.errors import InputError
+    from automix_search.launch import resolve
+    from automix_search.tuning.run_folder import RunFolder
+
     try:
         resolved = resolve(config)
     except InputError as error:
         raise naming_changes(error, config) from None
+    if only_plan:
+        folder = RunFolder(Path(resolved.config.runs_dir) / str(resolved.config.name))
+        print_plan(folder, resolved, console(stderr=as_json))
+        return
     with begin(resolved) as run:
         conduct_search(run, resolved, as_json=as_json)

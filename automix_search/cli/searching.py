@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -60,12 +60,13 @@ def _search(run: RunFolder, launch: Launch, out: Console, signals: StopSignals) 
     from automix_search.api import carry_out
     from automix_search.report.progress import progress_view
 
-    _print_plan(run, launch, out)
+    print_plan(run, launch, out)
     with progress_view(launch.plan, out) as view:
         return carry_out(run, launch, (signals, view))
 
 
-def _print_plan(run: RunFolder, launch: Launch, out: Console) -> None:
+def print_plan(run: RunFolder, launch: Launch, out: Console) -> None:
+    """Print what a launch will do in a run folder, which need not be there yet."""
     from automix_search.compute.executors import executor_of
     from automix_search.report.estimate import calibrate
     from automix_search.report.plan import plan_view
@@ -91,25 +92,41 @@ def _print_stopped(run: RunFolder, out: Console, going_on: str) -> None:
 
 
 def _print_result(result: SearchResult, launch: Launch, out: Console, *, as_json: bool) -> None:
+    from automix_search.report.fidelity import fidelity_told
     from automix_search.report.next_steps import next_steps
     from automix_search.report.verdict import verdict_told
     from automix_search.tuning.leaderboard import as_data
     from automix_search.tuning.strategies import Sampling
     from automix_search.validation import dump
 
-    found = result.verdict
+    found, audit = result.verdict, _audit(result, launch)
     said = verdict_told(result.rows, result.objective, found, result.run.policy)
     if as_json:
         rows = [as_data(row) for row in result.rows]
         verdict = {"said": said, **(dump(found) if found else {})}
-        print_json({"run": str(result.run.path), "verdict": verdict, "winner": rows[0], "leaderboard": rows})
+        answer = {"verdict": verdict, "fidelity": audit, "winner": rows[0], "leaderboard": rows}
+        print_json({"run": str(result.run.path), **answer})
         return
     print_leaderboard(result, out, best=SHOWN_AT_THE_END)
     out.print(Text(f"\n{said}\n", style="bold"))
+    if audit is not None:
+        out.print(Text(f"{fidelity_told(audit)}\n"), soft_wrap=True)
     trials = launch.config.trials if isinstance(launch.plan.strategy, Sampling) else None
     steps = next_steps(result.run.path, result.about, trials)
     for label, text in steps:
         out.print(Text.assemble((f"{label:<22}", "dim"), text), soft_wrap=True)
+
+
+def _audit(result: SearchResult, launch: Launch) -> dict[str, Any] | None:
+    """What the search has shown of its early stopping; None where it had none."""
+    from automix_search.tuning.fidelity_audit import audit_of
+    from automix_search.tuning.ledger import read_records
+    from automix_search.tuning.stopping import NoStopping
+
+    rule = launch.plan.stopping
+    if isinstance(rule, NoStopping):
+        return None
+    return audit_of(read_records(result.run.ledger), result.objective, rule)
 
 
 def print_leaderboard(result: SearchResult, out: Console, *, best: int | None = None) -> None:

@@ -90,6 +90,11 @@ def _wherever_it_lies(tree: dict[str, Any]) -> Any:
     return renamed(tree, lambda _, sha256: sha256)
 
 
+def trial_name(number: int) -> str:
+    """The name of a trial, counted from 0: `t0007`."""
+    return f"t{number:04d}"
+
+
 def learned_name(job: str) -> str:
     """The name of the file with what the policy of a job learned."""
     return f"{job}.safetensors"

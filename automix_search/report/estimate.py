@@ -13,7 +13,7 @@ from automix_search.report.wording import count, duration
 from automix_search.training.classification import ClassificationTrainer
 from automix_search.training.timing import time_epoch
 from automix_search.tuning.budget import Compute, share_of
-from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.stopping import NoStopping
 
 EPOCHS = "trainer.epochs"

@@ -14,10 +14,12 @@ from automix_search.compute.jobs import Executor
 from automix_search.evidence import FEWEST_SEEDS, needed_effect
 from automix_search.families import kind_of
 from automix_search.report.estimate import budget_told, longest, time_told, trainings_told
+from automix_search.report.fidelity import stopping_told
 from automix_search.report.tally import trials_of
 from automix_search.report.wording import count
 from automix_search.spaces import Parameter
-from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.plan import SearchPlan
+from automix_search.tuning.stopping import Asha
 from automix_search.tuning.strategies import Pba
 
 BETTER = {"max": "higher", "min": "lower"}
@@ -64,6 +66,7 @@ def _rows(
         ("against", ", ".join(plan.baselines)),
         ("trials", _trials(plan)),
         *_first(plan, origins),
+        *([("stopping", stopping_told(plan, plan.stopping))] if isinstance(plan.stopping, Asha) else []),
         *_deciding(plan),
         ("where", _where(executor, origins["cluster"])),
         ("in all", trainings_told(plan) + (f"; {done} of them are done" if done else "")),

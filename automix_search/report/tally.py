@@ -11,8 +11,8 @@ from typing import Literal
 from automix_search.compute.jobs import Stage
 from automix_search.tuning.driver import Event
 from automix_search.tuning.ledger import ENDINGS, Record
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.samplers import GRID
-from automix_search.tuning.search import SearchPlan
 from automix_search.tuning.strategies import Sampling
 
 Phase = Literal["searching", "racing", "confirming"]

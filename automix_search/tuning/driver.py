@@ -14,7 +14,7 @@ from automix_search.errors import InputError, SearchError
 from automix_search.policy import Policy
 from automix_search.training.base import AbstractTrainer, Objective
 from automix_search.tuning.budget import Limit
-from automix_search.tuning.ledger import Ledger, Record, State
+from automix_search.tuning.ledger import STOPPED_EARLY, Ledger, Record, State
 from automix_search.tuning.stages import AbstractStage
 from automix_search.validation import describe, dump
 
@@ -140,11 +140,14 @@ class Driver:
             if not math.isfinite(value := self._value(numbers, metric)):
                 self._fail(running, Failure(f"diverged: {metric} was {value} after epoch {running.epoch}"))
                 return True
+        for other in self._stages:
+            if other.name != job.stage:
+                other.overheard(job, running.epoch, running.value)
         stops = self._stage_of(job).reported(job, running.epoch, running.value)
         if running.last:
             self._end(running, "finished", value=running.value)
         elif stops:
-            self._end(running, "pruned", value=running.value, reason="stopped early")
+            self._end(running, "pruned", value=running.value, reason=STOPPED_EARLY)
         elif (limit := self._limit(self._stage_of(job))) is not None:
             self._end(running, "pruned", value=running.value, reason=limit.reason)
         return name not in self._running

@@ -15,8 +15,8 @@ from automix_search.policy import Policy
 from automix_search.policy.learned_file import read_bytes
 from automix_search.spaces import Space
 from automix_search.training.base import AbstractTrainer
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.run_folder import RunFolder
-from automix_search.tuning.search import SearchPlan
 from automix_search.validation import dump
 
 

@@ -18,6 +18,9 @@ State = Literal["asked", "finished", "pruned", "failed", "interrupted"]
 
 ENDINGS: tuple[State, ...] = ("finished", "pruned", "failed")
 
+STOPPED_EARLY = "stopped early"
+"""The reason of whoever was pruned by the rule for early stopping."""
+
 
 @dataclass
 class Record:

@@ -14,11 +14,12 @@ from optuna.samplers import BaseSampler
 from optuna.storages import JournalStorage
 from optuna.trial import TrialState
 
-from automix_search.compute.jobs import Job
+from automix_search.compute.jobs import Job, trial_name
 from automix_search.errors import InputError
 from automix_search.spaces import Space
 from automix_search.spaces.grid import Point
 from automix_search.training.base import AbstractTrainer, Direction
+from automix_search.tuning.driver import job_of
 from automix_search.tuning.journal import OwnJournal
 from automix_search.tuning.ledger import Record
 from automix_search.tuning.point_sampler import PointSampler
@@ -66,6 +67,7 @@ class SamplingStage(AbstractStage):
         stopping: When a training is given up early.
         grid_points: Values tried of each range, with the sampler `grid`.
         portfolio: Points that are tried first.
+        methods: Classes of the user's own that policies may name.
     """
 
     name = "search"
@@ -84,6 +86,7 @@ class SamplingStage(AbstractStage):
         stopping: AbstractStopping,
         grid_points: int = 3,
         portfolio: Sequence[Point] = (),
+        methods: Sequence[type] = (),
     ) -> None:
         self.space = space
         self._study = study
@@ -95,6 +98,7 @@ class SamplingStage(AbstractStage):
         self._trainer = trainer
         self._epochs = epochs
         self._objective = trainer.objective
+        self._methods = tuple(methods)
         self._sign = 1.0 if trainer.objective.direction == "max" else -1.0
         self._watch = stopping.watch()
         self._asked = 0
@@ -111,7 +115,7 @@ class SamplingStage(AbstractStage):
         ):
             self._study.enqueue_trial(self._grid[self._asked])
         self._study.sampler = self._proposer()
-        name = f"t{self._asked:04d}"
+        name = trial_name(self._asked)
         self._asked += 1
         params = self._ask(name)
         candidate = self.space.fill(params)
@@ -152,11 +156,20 @@ class SamplingStage(AbstractStage):
         self._asked = len(mine)
         self._adopt(mine)
         self._bring_back(mine)
-        for name, record in mine.items():
-            for epoch, value in self._values(record):
-                self._watch.stops(name, epoch, self._sign * value, record.asked["epochs"])
+        for record in records.values():
+            self._watch_again(record)
+        for record in mine.values():
             if record.ended:
                 self.ended(record)
+
+    def _watch_again(self, record: Record) -> None:
+        """Let the watch see what an earlier process was told."""
+        if record.stage not in ("baseline", "search"):
+            return
+        job = job_of(record, self._trainer, self._methods)
+        takes = self._watch.stops if record.stage == "search" else self._watch.overhears
+        for epoch, value in self._values(record):
+            takes(job, epoch, self._sign * value)
 
     def _adopt(self, records: Mapping[str, Record]) -> None:
         """Find the study's running trials by name; one that the ledger does not know never started and failed."""
@@ -184,12 +197,15 @@ class SamplingStage(AbstractStage):
 
     def reported(self, job: Job, epoch: int, value: float) -> bool:
         self._tell_epoch(job.name, epoch, value)
-        return self._watch.stops(job.name, epoch, self._sign * value, job.epochs)
+        return self._watch.stops(job, epoch, self._sign * value)
+
+    def overheard(self, job: Job, epoch: int, value: float) -> None:
+        if job.stage == "baseline":
+            self._watch.overhears(job, epoch, self._sign * value)
 
     def _tell_epoch(self, name: str, epoch: int, value: float) -> None:
-        if (
-            epoch not in self._told[name] and not self._objective.also
-        ):  # Optuna takes none where there are several
+        several = bool(self._objective.also)  # then Optuna takes values at the end only
+        if not several and epoch not in self._told[name]:
             self._told[name].add(epoch)
             self._live[name].report(value, epoch)
 

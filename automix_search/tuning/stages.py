@@ -35,6 +35,9 @@ class AbstractStage(ABC):
         """Take in one epoch; True stops the training early."""
         return False
 
+    def overheard(self, job: Job, epoch: int, value: float) -> None:
+        """Take in one epoch of a training that another stage has proposed."""
+
     def ended(self, record: Record) -> None:
         """Take in how a training ended for good."""
 

@@ -67,6 +67,28 @@ def test_json_is_all_that_standard_output_gets(run):
     assert "[22/22]" in outcome.err
 
 
+def test_a_plan_alone_makes_nothing(run, folder):
+    outcome = run(*launching(), "--epochs", 8, "--trials", 9, "--scheduler", "asha", "--plan")
+    assert (outcome.code, outcome.err) == (0, "")
+    told = " ".join(outcome.out.split())
+    assert (
+        "stopping first rung after epoch 2 of 8 and 1 of 3 go on, assumed; an audit over 4 baselines" in told
+    )
+    assert "runs/first/" in told
+    assert "finished" not in told
+    assert [path.name for path in folder.iterdir()] == ["toy.py"]
+    assert run(*launching(), "--plan", "--json").out == ""
+
+
+def test_a_search_with_early_stopping_tells_what_its_audit_found(run):
+    asha = ("--epochs", 8, "--trials", 5, "--scheduler", "asha", "--set", "race.finalists=0")
+    told = " ".join(run(*launching(), *asha).out.split())
+    assert "Fidelity: epoch 1 of 8 ranks like the end with tau 1.00 (" in told
+    fidelity = json.loads(run(*launching(name="second"), *asha, "--json").out)["fidelity"]
+    assert fidelity["found"] == {"first_epoch": 1, "reduction": 3}
+    assert json.loads(run(*launching(name="third"), "--json").out)["fidelity"] is None
+
+
 def test_a_recipe_is_searched_with_an_estimate_of_its_time(run):
     outcome = run("launch", *QUICK, "--epochs", 1, "--set", "race.finalists=0", "--name", "digits")
     assert outcome.code == 0, outcome.err

@@ -11,7 +11,7 @@ from automix_search.spaces import read_space
 from automix_search.training.base import AbstractTrainer, Assignment, Objective
 from automix_search.tuning.leaderboard import Row, leaderboard
 from automix_search.tuning.ledger import Record, apply_event
-from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.plan import SearchPlan
 from automix_search.validation import dump
 
 SPACE = {

@@ -73,7 +73,7 @@ def test_a_recipe_names_its_objective(objective: str) -> None:
 def test_reports_every_metric_of_class_ids() -> None:
     wanted = [metric.name for metric in METRICS if metric.labels != "rows" and metric.name != "top5"]
     found = last(trainer(metrics=wanted), test=True)
-    names = {"epoch", "train_loss", "lr", "temperature"}
+    names = {"epoch", "train_loss", "lr", "temperature", *(f"test_recall/{label}" for label in range(3))}
     assert set(found) == names | set(wanted) | {f"test_{name}" for name in wanted}
     assert all(map(math.isfinite, found.values()))
 

@@ -14,9 +14,10 @@ from toys import Diverging, Failing, Toy, in_process, toy_plan
 from automix_search.errors import InputError, SearchError
 from automix_search.policy import load_policy
 from automix_search.tuning.ledger import read_ledger, read_records
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.run_folder import RunFolder, create_run
 from automix_search.tuning.sampling import open_study
-from automix_search.tuning.search import SearchPlan, conduct
+from automix_search.tuning.search import conduct
 from automix_search.tuning.stopping import Asha, Median
 
 
@@ -123,7 +124,7 @@ def test_policy_file_is_the_best_so_far_at_every_moment(run: RunFolder) -> None:
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "grid", "optuna.samplers:QMCSampler"])
 @pytest.mark.parametrize(
-    "stopping", [Asha(first_epoch=1, reduction=2), Median(first_epoch=1, min_trainings=2)]
+    "stopping", [Asha(first_epoch=1, reduction=2, sentinels=0), Median(first_epoch=1, min_trainings=2)]
 )
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_every_sampler_with_every_early_stopping(
