@@ -83,9 +83,23 @@ def resolve(
         space_document = named_document(config, "space")
         check_format(space_document, "space")
         space = read_space(space_document, base=trainer.transform, settings=trainer.settings, methods=own)
-    trainer = _aimed(trainer, space)
-    if config.objective is not None:
-        trainer = aimed(trainer, [objective_of(text) for text in config.objective])
+    trainer = _for_objectives(config, _aimed(trainer, space))
+    _check_together(config, space, trainer, profile)
+    earlier = warm_start([find_run(run, Path(config.runs_dir)) for run in config.warm_start], space)
+    plan = _plan(config, space, trainer, own, earlier.points)
+    origins = {"space": space_document.source, "trainer": trainer_source, "cluster": profile_document.source}
+    origins |= {"warm start": earlier.told} if earlier.told else {}
+    return Launch(_written_out(config, plan, profile), plan, profile, origins)
+
+
+def _check_together(
+    config: LaunchConfig, space: Space, trainer: AbstractTrainer, profile: AbstractProfile
+) -> None:
+    """See that what a launch names fits together.
+
+    Raises:
+        InputError: It does not.
+    """
     _check_sampler(config, trainer)
     if check_weights(space, trainer):
         _check_shared(profile, "what policies learned before lies in the run folder")
@@ -93,10 +107,22 @@ def resolve(
         check_population(config.strategy, space, trainer, config.epochs)
         _check_shared(profile, "the strategy `pba` hands checkpoints from one training to the next")
     space.check(partial(_settle, trainer))
-    baselines = baselines_of(trainer)
-    earlier = warm_start([find_run(run, Path(config.runs_dir)) for run in config.warm_start], space)
     check_trackers(config.trackers)
-    plan = SearchPlan(
+
+
+def _plan(
+    config: LaunchConfig,
+    space: Space,
+    trainer: AbstractTrainer,
+    methods: tuple[type, ...],
+    earlier: Sequence[FirstPoint],
+) -> SearchPlan:
+    """The plan of a launch; `earlier` are points of earlier runs, best first."""
+    baselines = baselines_of(trainer)
+    first: Sequence[FirstPoint] = ()
+    if config.samples:
+        first = first_points(config.portfolio, config.trials, space, trainer, baselines, earlier)
+    return SearchPlan(
         space=space,
         trainer=trainer,
         baselines=baselines,
@@ -106,11 +132,7 @@ def resolve(
         epochs=config.epochs,
         sampler=config.sampler,
         grid_points=config.grid_points,
-        portfolio=(
-            first_points(config.portfolio, config.trials, space, trainer, baselines, earlier.points)
-            if config.samples
-            else ()
-        ),
+        portfolio=tuple(first),
         stopping=config.scheduler,
         finalists=config.race.finalists,
         race_seeds=config.race.seeds,
@@ -120,11 +142,15 @@ def resolve(
         retries=config.retries,
         budget=_compute(config, trainer),
         time_budget_s=None if config.time_budget is None else seconds(config.time_budget),
-        methods=own,
+        methods=methods,
     )
-    origins = {"space": space_document.source, "trainer": trainer_source, "cluster": profile_document.source}
-    origins |= {"warm start": earlier.told} if earlier.told else {}
-    return Launch(_written_out(config, plan, profile), plan, profile, origins)
+
+
+def _for_objectives(config: LaunchConfig, trainer: AbstractTrainer) -> AbstractTrainer:
+    """The trainer with the objectives that the launch names, if it names any."""
+    if config.objective is None:
+        return trainer
+    return aimed(trainer, [objective_of(text) for text in config.objective])
 
 
 def _check_sampler(config: LaunchConfig, trainer: AbstractTrainer) -> None:
