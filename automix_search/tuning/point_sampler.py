@@ -37,16 +37,15 @@ class PointSampler(BaseSampler):
         self._otherwise.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        if self._point is not None:
-            return {}
         return self._otherwise.infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        if self._point is not None:
-            return {}
-        return self._otherwise.sample_relative(study, trial, search_space)
+        proposed = self._otherwise.sample_relative(
+            study, trial, search_space
+        )  # nsga2 counts generations here
+        return proposed if self._point is None else {}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

@@ -70,9 +70,7 @@ BUILT_IN: dict[str, SamplerFactory] = {
     "gp": _from_priors(_gp),
     "cmaes": lambda seed, space: _cmaes(seed),
     "nsga2": lambda seed, space: _nsga2(seed),
-    GRID: lambda seed, space: RandomSampler(
-        seed=seed
-    ),  # grid points are enqueued; the sampler is never asked
+    GRID: lambda seed, space: RandomSampler(seed=seed),  # never asked: grid points are enqueued
 }
 
 

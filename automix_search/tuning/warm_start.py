@@ -50,9 +50,9 @@ def _fitting(run: RunFolder, space: Space) -> list[FirstPoint]:
     if not run.environment.exists():
         return []
     try:
-        objective = Objective(**run.read_environment()["objective"])
+        objective = Objective.of(run.read_environment()["objective"])
         rows = leaderboard(read_records(run.ledger), objective)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{run.path} is damaged, so no search can start from it: {error!r}") from None
     best = [row for row in rows if not row.baseline and row.state == "finished"][:BEST]
     points = (

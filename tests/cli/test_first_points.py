@@ -28,11 +28,11 @@ def written(name):
     return read_yaml(Path("runs", name, "launch.yaml")).tree
 
 
-QUICK = ("--set", "confirm.finalists=0")
+QUICK = ("--set", "race.finalists=0")
 
 
 def test_the_first_points_are_told_written_out_and_tried(run):
-    outcome = run(*launching("--trials", "5", "--set", "portfolio=3", *QUICK))
+    outcome = run(*launching(), "--trials", "5", "--set", "portfolio=3", *QUICK)
     assert outcome.code == 0
     plan = " ".join(outcome.out.partition("[1/")[0].split())
     assert "the first 3 known beforehand, the others chosen by tpe" in plan
@@ -43,13 +43,13 @@ def test_the_first_points_are_told_written_out_and_tried(run):
 
 
 def test_nothing_is_known_beforehand_where_that_is_asked_for(run):
-    outcome = run(*launching("--trials", "4", "--set", "portfolio=0", *QUICK))
+    outcome = run(*launching(), "--trials", "4", "--set", "portfolio=0", *QUICK)
     assert "known beforehand" not in outcome.out
     assert written("first")["portfolio"] == []
 
 
 def test_a_resumed_search_keeps_its_first_points(run):
-    run(*launching("--trials", "4", *QUICK))
+    run(*launching(), "--trials", "4", *QUICK)
     before = written("first")["portfolio"]
     assert run("resume", "first", "--trials", "+20").code == 0
     assert written("first")["portfolio"] == before
@@ -57,8 +57,8 @@ def test_a_resumed_search_keeps_its_first_points(run):
 
 
 def test_a_search_starts_from_earlier_ones_and_needs_them_no_more(run):
-    run(*launching("--name", "old", "--trials", "4", *QUICK))
-    outcome = run(*launching("--trials", "4", "--warm-start", "old", "--set", "portfolio=2", *QUICK))
+    run(*launching(name="old"), "--trials", "4", *QUICK)
+    outcome = run(*launching(), "--trials", "4", "--warm-start", "old", "--set", "portfolio=2", *QUICK)
     plan = " ".join(outcome.out.partition("[1/")[0].split())
     assert "points of earlier runs: 4 of runs/old" in plan
     points = written("first")["portfolio"]
@@ -84,7 +84,7 @@ def test_a_search_starts_from_earlier_ones_and_needs_them_no_more(run):
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_starts(run, flags, said):
-    outcome = run(*launching(*flags))
+    outcome = run(*launching(), *flags)
     assert outcome.code == 2
     assert said in " ".join(outcome.err.split())
     assert not Path("runs/first").exists()
@@ -97,7 +97,7 @@ def test_python_goes_on_with_the_first_points_that_it_began_with(folder):
         "trainer": "toy.py:Toy",
         "cluster": "debug",
         "name": "py",
-        "settings": {"confirm": {"finalists": 0}},
+        "settings": {"race": {"finalists": 0}},
     }
     search(**given, trials=4)
     before = written("py")["portfolio"]

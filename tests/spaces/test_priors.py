@@ -129,6 +129,12 @@ def test_a_parameter_tells_its_prior():
     ]
 
 
+def test_even_draws_give_each_whole_number_as_often():
+    generator = random.Random(4)
+    drawn = [draw(RANGES[2], None, generator) for _ in range(6000)]
+    assert all(900 < drawn.count(value) < 1100 for value in range(1, 7))
+
+
 @pytest.mark.parametrize("hole", RANGES, ids=lambda hole: hole.name)
 @pytest.mark.parametrize("confidence", ["low", "medium", "high"])
 def test_the_likelihood_of_even_draws_is_one_on_average(hole, confidence):
