@@ -17,7 +17,12 @@ from automix_search.launch import LaunchConfig
 from automix_search.launch import resolve as launch_of
 from automix_search.tuning.run_folder import find_run
 
-SMALL = {"cluster": "debug", "trials": 2, "epochs": 1, "settings": {"confirm": {"finalists": 1, "seeds": 2}}}
+SMALL = {
+    "cluster": "debug",
+    "trials": 2,
+    "epochs": 1,
+    "settings": {"race": {"finalists": 1, "seeds": 1}, "confirm": {"seeds": 2}},
+}
 SPACE = {"format": "automix-search/space/1", "name": "own", "mix": {"choice": ["none", "mixup"]}}
 
 

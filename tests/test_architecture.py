@@ -13,7 +13,7 @@ PACKAGE = ROOT / "automix_search"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = (
-    *("errors", "documents", "ranges", "families", "randomness", "schema_walk", "validation"),
+    *("errors", "hashed_files", "documents", "ranges", "families", "randomness", "schema_walk", "validation"),
     *("images", "schedules", "user_code", "signals", "models"),
     *("mixing", "transforms", "losses", "learned"),
     *("policy", "spaces", "data", "metrics", "training", "evidence"),

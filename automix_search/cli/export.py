@@ -11,7 +11,11 @@ from automix_search.cli.output import AsJson, print_json
 from automix_search.cli.run_argument import Run, RunsDir, the_run
 
 if TYPE_CHECKING:
+    from automix_search.documents import Document
     from automix_search.tuning.run_folder import RunFolder
+
+
+AFRESH = "note: a run keeps what was learned for its best policies only; this one will learn afresh"
 
 
 def export(
@@ -28,15 +32,16 @@ def export(
 
     Example: automix-search export my-run -o policy.yaml
     """
-    from automix_search.documents import to_yaml, write_atomically
-    from automix_search.errors import InputError
+    from automix_search.documents import to_yaml
+    from automix_search.policy.files import write_policy
 
-    if output is not None and output.exists() and not force:
-        raise InputError(f"{output} exists already; give another file with -o, or --force")
-    tree = _policy(the_run(run, runs_dir), rank)
+    tree, learned = _policy(the_run(run, runs_dir), rank)
     if output is not None:
-        _take_weights_along(tree, output, force)
-        write_atomically(output, to_yaml(tree))
+        if not force:
+            _check_free(output, learned is not None)
+        write_policy(output, tree, learned)
+    if tree.get("learned") and learned is None:
+        typer.echo(AFRESH, err=True)
     if as_json:
         print_json(tree)
     elif output is None:
@@ -45,41 +50,42 @@ def export(
         typer.echo(f'wrote {output}; use it with: load_policy("{output}").build(num_classes=...)')
 
 
-def _take_weights_along(tree: dict[str, Any], output: Path, force: bool) -> None:
-    """Copy what the policy learned to a file beside `output`, and name that one in the tree."""
-    from automix_search.documents import write_atomically
+def _check_free(output: Path, weights_too: bool) -> None:
     from automix_search.errors import InputError
-    from automix_search.learned import Weights
-    from automix_search.policy.learned_file import read_bytes
 
-    weights = (tree.get("learned") or {}).get("weights")
-    if weights is not None:
-        beside = output.with_suffix(".safetensors")
-        if beside.exists() and not force:
-            raise InputError(f"{beside} exists already; give another file with -o, or --force")
-        write_atomically(beside, read_bytes(Weights(**weights)))
-        weights["file"] = beside.name
+    for file in (output, *([output.with_suffix(".safetensors")] if weights_too else [])):
+        if file.exists():
+            raise InputError(f"{file} exists already; give another file with -o, or --force")
 
 
-def _policy(run: RunFolder, rank: int) -> dict[str, Any]:
-    """The policy at a place of the leaderboard, as a tree; code of the user's own is not run for the winner's."""
+def _policy(run: RunFolder, rank: int) -> tuple[dict[str, Any], bytes | None]:
+    """The policy at a place of the leaderboard, as a tree, and the content of the file with what it learned.
+
+    Code of the user's own is not run for the winner's.
+    """
     from pydantic import ValidationError
 
     from automix_search.api import open_run
-    from automix_search.documents import read_yaml
+    from automix_search.documents import Document
     from automix_search.errors import InputError
+    from automix_search.policy.files import read_steadily
     from automix_search.validation import dump
 
     result = open_run(run)
     if rank == 1 and run.policy.exists():
-        tree: dict[str, Any] = read_yaml(run.policy).tree
-        weights = (tree.get("learned") or {}).get("weights")
-        if weights is not None:
-            weights["file"] = str((run.path / weights["file"]).absolute())
-        return tree
+        return read_steadily(run.policy, _with_learned)
     try:
-        return dict(dump(result.policy(rank)))
+        return _with_learned(Document(dump(result.policy(rank)), f"the policy at rank {rank}"))
     except ValidationError:
         raise InputError(
             f"the policy at rank {rank} names methods of your own; export it from Python, where they are known"
         ) from None
+
+
+def _with_learned(document: Document) -> tuple[dict[str, Any], bytes | None]:
+    from automix_search.learned import Weights
+    from automix_search.policy.learned_file import read_bytes
+
+    tree: dict[str, Any] = document.tree
+    weights = (tree.get("learned") or {}).get("weights")
+    return tree, None if weights is None else read_bytes(Weights(**weights))

@@ -13,7 +13,8 @@ from automix_search.compute.jobs import Failure, Fork, Job, Stage
 from automix_search.errors import InputError, SearchError
 from automix_search.policy import Policy
 from automix_search.training.base import AbstractTrainer, Objective
-from automix_search.tuning.ledger import Ledger, Record, State
+from automix_search.tuning.budget import Limit
+from automix_search.tuning.ledger import STOPPED_EARLY, Ledger, Record, State
 from automix_search.tuning.stages import AbstractStage
 from automix_search.validation import describe, dump
 
@@ -44,8 +45,7 @@ class Driver:
         ledger: Where every event goes.
         objective: What is optimised.
         retries: How often a failed training is tried again.
-        deadline: Time (`time.time()`) after which no trial starts and running trials end; None for no limit. Baselines
-            and the confirmation are not limited: without them the search would have no answer.
+        limits: What ends stages before they are through.
         observers: Who looks on.
     """
 
@@ -59,14 +59,14 @@ class Driver:
         objective: Objective,
         *,
         retries: int = 1,
-        deadline: float | None = None,
+        limits: Sequence[Limit] = (),
         observers: Sequence[Observer] = (),
     ) -> None:
         self._stages = stages
         self._ledger = ledger
         self._objective = objective
         self._retries = retries
-        self._deadline = deadline
+        self._limits = tuple(limits)
         self._observers = observers
         self._again: deque[Job] = deque()
         self._running: dict[str, _Running] = {}
@@ -104,10 +104,13 @@ class Driver:
             self._write("mutated", job=job.name, params=changed)
 
     def _propose(self) -> Job | None:
+        running = {running.job.stage for running in self._running.values()}
+        before: set[Stage] = set()
         for stage in self._stages:
-            if stage.waits and any(running.job.stage != stage.name for running in self._running.values()):
+            if stage.waits and running & before:
                 return None
-            if self._late and stage.limited:
+            before.add(stage.name)
+            if self._limit(stage) is not None:
                 continue
             job = stage.propose()
             if job is not None:
@@ -115,9 +118,9 @@ class Driver:
         self._exhausted = not self._running
         return None
 
-    @property
-    def _late(self) -> bool:
-        return self._deadline is not None and time.time() >= self._deadline
+    def _limit(self, stage: AbstractStage) -> Limit | None:
+        """What has ended a stage."""
+        return next((limit for limit in self._limits if limit.reached(stage)), None)
 
     def reported(self, name: str, metrics: Mapping[str, float]) -> bool:
         """Take the metrics of one more epoch of a job; True stops the job.
@@ -133,19 +136,27 @@ class Driver:
         running.value = self._value(numbers, self._objective.metric)
         finite = {metric: value for metric, value in numbers.items() if math.isfinite(value)}
         self._write("reported", job=name, epoch=running.epoch, metrics={**finite, "epoch": running.epoch})
-        wanted = [self._objective.metric] + [f"test_{self._objective.metric}"] * (job.test and running.last)
-        for metric in wanted:
+        for metric in self._wanted(job, last=running.last):
             if not math.isfinite(value := self._value(numbers, metric)):
                 self._fail(running, Failure(f"diverged: {metric} was {value} after epoch {running.epoch}"))
                 return True
+        for other in self._stages:
+            if other.name != job.stage:
+                other.overheard(job, running.epoch, running.value)
         stops = self._stage_of(job).reported(job, running.epoch, running.value)
         if running.last:
             self._end(running, "finished", value=running.value)
         elif stops:
-            self._end(running, "pruned", value=running.value, reason="stopped early")
-        elif self._late and self._stage_of(job).limited:
-            self._end(running, "pruned", value=running.value, reason="time budget")
+            self._end(running, "pruned", value=running.value, reason=STOPPED_EARLY)
+        elif (limit := self._limit(self._stage_of(job))) is not None:
+            self._end(running, "pruned", value=running.value, reason=limit.reason)
         return name not in self._running
+
+    def _wanted(self, job: Job, *, last: bool) -> list[str]:
+        """What an epoch must report, and as finite numbers."""
+        metric = self._objective.metric
+        further = [each.metric for each in self._objective.also] if last else []
+        return [metric, *further, *([f"test_{metric}"] if job.test and last else [])]
 
     def _value(self, numbers: Mapping[str, float], metric: str) -> float:
         if metric not in numbers:
@@ -214,6 +225,8 @@ class Driver:
 
     def _write(self, event: str, **fields: Any) -> None:
         self._ledger.append(event, **fields)
+        for limit in self._limits:
+            limit.noticed(self._ledger.events[-1])
         for observer in self._observers:
             observer.noticed(self._ledger.events[-1], self._ledger.records)
 

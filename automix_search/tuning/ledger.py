@@ -12,10 +12,14 @@ from typing import Any, Literal
 
 from automix_search.compute.jobs import Stage
 from automix_search.errors import InputError
+from automix_search.hashed_files import found_from, seen_from
 
 State = Literal["asked", "finished", "pruned", "failed", "interrupted"]
 
 ENDINGS: tuple[State, ...] = ("finished", "pruned", "failed")
+
+STOPPED_EARLY = "stopped early"
+"""The reason of whoever was pruned by the rule for early stopping."""
 
 
 @dataclass
@@ -93,7 +97,8 @@ class Ledger:
         """
         entry = {"event": event, "time": round(time.time(), 3), **fields}
         try:
-            self._file.write(json.dumps(entry, allow_nan=False).encode() + b"\n")
+            told = seen_from(entry, self.path.parent)
+            self._file.write(json.dumps(told, allow_nan=False).encode() + b"\n")
             if event in ENDINGS:
                 os.fsync(self._file.fileno())
         except OSError as error:
@@ -133,6 +138,8 @@ def apply_event(records: dict[str, Record], event: Mapping[str, Any]) -> None:
 def read_ledger(path: Path) -> list[dict[str, Any]]:
     """All whole events of a ledger; a half-written last line is left out.
 
+    Files of the run folder that events name along with their hash are found wherever the folder is now.
+
     Raises:
         InputError: A line in the middle is damaged.
     """
@@ -140,13 +147,18 @@ def read_ledger(path: Path) -> list[dict[str, Any]]:
     lines = path.read_bytes().split(b"\n") if path.exists() else []
     for number, line in enumerate(lines, start=1):
         try:
-            events += [json.loads(line)] if line.strip() else []
+            events += [_event(line, path.parent)] if line.strip() else []
         except ValueError:
             if number < len(lines):
                 raise InputError(
                     f"{path}:{number} is damaged; restore the file, or start a new search"
                 ) from None
     return events
+
+
+def _event(line: bytes, folder: Path) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(line)
+    return found_from(event, folder) if b'"sha256"' in line else event
 
 
 def read_records(path: Path) -> dict[str, Record]:

@@ -72,7 +72,7 @@ class Elsewhere(Toy):
         return {"trainer": "Toy", "data": {"name": "other", "digest": "1"}}
 '''
 
-QUICK = ("--cluster", "debug", "--trials", 2, "--set", "confirm.seeds=2")
+QUICK = ("--cluster", "debug", "--trials", 2, "--set", "race.seeds=1", "--set", "confirm.seeds=2")
 
 
 def write_toys() -> None:

@@ -19,9 +19,10 @@ from automix_search.schedules import MOST_KNOTS
 from automix_search.training.base import Assignment
 from automix_search.tuning.leaderboard import Row
 from automix_search.tuning.ledger import Record, named, read_ledger, read_records
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.population.lineage import lineage
 from automix_search.tuning.run_folder import RunFolder, create_run
-from automix_search.tuning.search import SearchPlan, conduct
+from automix_search.tuning.search import conduct
 from automix_search.tuning.strategies import Pba
 
 VALUE = "transform.batch.rand_augment.magnitude"
