@@ -17,6 +17,7 @@ from automix_search.metrics import Metric
 from automix_search.policy import Policy, save_policy
 from automix_search.presets import find_preset
 from automix_search.spaces import Space, space_of
+from automix_search.trackers import following
 from automix_search.training.base import AbstractTrainer, Objective
 from automix_search.training.factory import trainer_from_objects
 from automix_search.training.recipe import Recipe
@@ -229,7 +230,8 @@ def carry_out(run: RunFolder, launch: Launch, observers: Sequence[Observer] = ()
     _write_launch(run, launch)
     every_s = 0.0 if config.checkpoint_every == "0s" else seconds(config.checkpoint_every)
     executor = executor_of(launch.profile, plan.trainer.resources, run.trials.absolute(), every_s)
-    rows = conduct(run, plan, executor, observers, resume=run.ledger.exists())
+    with following(config.trackers, run) as followers:
+        rows = conduct(run, plan, executor, (*observers, *followers), resume=run.ledger.exists())
     verdict = read_verdict(run.verdict)
     share = share_of(plan.trainer.resources, executor.place.threads)
     return SearchResult(

@@ -16,10 +16,11 @@ from automix_search.compute.executors import check_place
 from automix_search.compute.profiles import AbstractProfile, AddressProfile, load_profile
 from automix_search.documents import ChangedDocument, Document, Place, Tree
 from automix_search.errors import InputError
-from automix_search.families import Spec
+from automix_search.families import Spec, kind_of
 from automix_search.hashed_files import found_from
 from automix_search.presets import find_preset
 from automix_search.spaces import Candidate, Space, read_space
+from automix_search.trackers import AbstractTracker, Tracker, check_trackers
 from automix_search.training.base import AbstractTrainer
 from automix_search.training.custom import load_class, load_trainer
 from automix_search.training.factory import trainer_from_recipe
@@ -133,6 +134,9 @@ class LaunchConfig(Spec):
     methods: tuple[str, ...] = Field(
         (), description="Methods of your own: file.py:Class or package.module:Class."
     )
+    trackers: tuple[
+        Annotated[Tracker, BeforeValidator(_by_name, json_schema_input_type=str | Tracker)], ...
+    ] = Field((), description="What is told of every training: tensorboard, mlflow, wandb.")
     name: str | None = Field(None, description="Name of the run; null makes one.")
     runs_dir: str = Field("runs", description="Folder of all runs.")
     set: dict[str, JsonValue] = Field(
@@ -174,6 +178,15 @@ class LaunchConfig(Spec):
             sampler_factory(value)
         except InputError as error:
             raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("trackers")
+    @classmethod
+    def _each_once(cls, value: tuple[AbstractTracker, ...]) -> tuple[AbstractTracker, ...]:
+        kinds = [kind_of(type(tracker)) for tracker in value]
+        for kind in kinds:
+            if kinds.count(kind) > 1:
+                raise ValueError(f"the tracker `{kind}` stands twice")
         return value
 
     @model_validator(mode="after")
@@ -276,6 +289,7 @@ def resolve(
     space.check(partial(_settle, trainer))
     baselines = baselines_of(trainer)
     earlier = warm_start([find_run(run, Path(config.runs_dir)) for run in config.warm_start], space)
+    check_trackers(config.trackers)
     plan = SearchPlan(
         space=space,
         trainer=trainer,

@@ -68,6 +68,7 @@ def _search(run: RunFolder, launch: Launch, out: Console, signals: StopSignals) 
 def print_plan(run: RunFolder, launch: Launch, out: Console) -> None:
     """Print what a launch will do in a run folder, which need not be there yet."""
     from automix_search.compute.executors import executor_of
+    from automix_search.families import kind_of
     from automix_search.report.estimate import calibrate
     from automix_search.report.plan import plan_view
     from automix_search.tuning.ledger import read_records
@@ -78,7 +79,16 @@ def print_plan(run: RunFolder, launch: Launch, out: Console) -> None:
     done = sum(record.ended for record in records if record.stage != "population")
     with out.status("measuring a few training steps"):
         epoch_s = calibrate(plan, executor.place)
-    out.print(plan_view(plan, executor, origins=launch.origins, run=run.path, epoch_s=epoch_s, done=done))
+    view = plan_view(
+        plan,
+        executor,
+        origins=launch.origins,
+        run=run.path,
+        epoch_s=epoch_s,
+        done=done,
+        trackers=[kind_of(type(tracker)) for tracker in launch.config.trackers],
+    )
+    out.print(view)
 
 
 def _print_stopped(run: RunFolder, out: Console, going_on: str) -> None:
