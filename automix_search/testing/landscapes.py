@@ -138,7 +138,10 @@ def regret(policy: Policy) -> float:
 
 MIXUPS = """format: automix-search/space/1
 name: mixups
-mix: {kind: mixup, alpha: {choice: [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0]}, probability: 1.0}
+mix:
+  kind: mixup
+  alpha: {choice: [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0]}
+  probability: 1.0
 """
 """Thirteen policies; `alpha` only numbers them."""
 
@@ -165,7 +168,7 @@ CROSSING = {
     "other 5": (82.35, 83.59, 83.18, 83.30),
     "other 6": (81.31, 82.77, 82.76, 83.70),
 }
-"""Accuracy in percent after `KNOWN_EPOCHS`: made up, with what is known of OpenMixup's table of ResNeXt-50 on CIFAR-100.
+"""Accuracy in percent after `KNOWN_EPOCHS`: made up after OpenMixup's table of ResNeXt-50 on CIFAR-100.
 
 Published are vanilla and CutMix after 200 and 1200 epochs; that all thirteen mixups beat vanilla after 200 and the
 seven named here lose to it after 1200; and how far 200, 400 and 800 epochs rank like 1200: Kendall's tau .40, .78 and
