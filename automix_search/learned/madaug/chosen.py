@@ -59,7 +59,7 @@ def in_groups(
 ) -> Pixels01:
     """As `apply_chosen`, one group of images after the other, the warps together: the host has to know them."""
     counts = torch.bincount(chosen, minlength=len(names)).tolist()
-    groups = dict(zip(names, chosen.argsort(stable=True).split(counts), strict=True))
+    groups = dict(zip(names, torch.split(chosen.argsort(stable=True), counts), strict=True))
     out = pixels.clone()
     for name, rows in groups.items():
         if len(rows) and name not in WARPED and name != "identity":
