@@ -56,7 +56,7 @@ def test_a_whole_search(kind, tracker, tmp_path, caplog):
     told = READERS[kind](tmp_path)
     assert told == in_the_ledger(tmp_path)
     assert {each.state for each in told.values()} == {"finished", "pruned", "failed"}
-    assert {each.stage for each in told.values()} == {"baseline", "search", "confirm"}
+    assert {each.stage for each in told.values()} == {"baseline", "search", "race", "confirm"}
     assert {each.reason for each in told.values()} == {"", "stopped early", "ValueError: too smooth"}
     assert told["t0001"].facts.keys() >= {"mix", "loss.smoothing", "candidate", "seed", "epochs"}
     assert warnings_of(caplog) == []

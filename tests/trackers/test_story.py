@@ -163,5 +163,5 @@ def test_errors_are_told_in_one_line_without_secrets(said, told):
 def test_what_the_tests_expect_is_not_empty(tmp_path):
     searched(tmp_path, [], trainer=Toy())
     told = in_the_ledger(tmp_path)
-    assert len(told) == 4 + 8 + 5
+    assert len(told) == 4 + 8 + 5 + 5
     assert told["none"].metrics["valid/score"][0] == (1, 0.91)
