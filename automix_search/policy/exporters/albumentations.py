@@ -87,12 +87,25 @@ def _reading(path: str, read: AbstractLoadTransform, account: Account) -> Tree |
 
 
 def _batch(policy: Policy, account: Account) -> list[Tree]:
-    steps = []
+    steps: list[Tree] = []
     for path, step in batch_steps(policy):
         without_schedules(step, path, account)
         if (found := _picture(path, step, _size(policy), account)) is not None:
-            steps.append({**found, "p": step.probability})
+            steps += _sometimes(found, step.probability, account)
     return steps
+
+
+def _sometimes(steps: list[Tree], probability: float, account: Account) -> list[Tree]:
+    """Steps that are done together with a probability."""
+    if len(steps) == 1:
+        return [{**steps[0], "p": probability}]
+    if probability == 1:
+        return steps
+    account.remark(
+        "random_crop: in a pipeline that was given a seed, albumentations draws whether to crop and where alike; "
+        "give it none"
+    )
+    return [_step("Sequential", probability, transforms=steps)]
 
 
 def _size(policy: Policy) -> tuple[int, int] | None:
@@ -105,25 +118,25 @@ def _size(policy: Policy) -> tuple[int, int] | None:
 
 def _picture(
     path: str, step: AbstractBatchTransform, size: tuple[int, int] | None, account: Account
-) -> Tree | None:
-    """The transform that is like ours; None where there is none."""
+) -> list[Tree] | None:
+    """The transforms that do together what ours does; None where there are none."""
     if type(step) is HorizontalFlip:
-        return _step("HorizontalFlip")
+        return [_step("HorizontalFlip")]
     if type(step) is Affine:
-        return _affine(path, step, account)
+        return [_affine(path, step, account)]
     if type(step) is RandomCrop and size is not None:
         return _crop(step, size)
     if type(step) is RandomErasing:
         why = "albumentations draws shapes and areas of rectangles in another way"
         account.leave_out(path, "random_erasing", why, "its `Erasing` is written, in black")
         scale, ratio = [step.smallest, step.largest], [step.narrowest, 1 / step.narrowest]
-        return _step("Erasing", scale=scale, ratio=ratio, fill=0)
+        return [_step("Erasing", scale=scale, ratio=ratio, fill=0)]
     if type(step) is Cutout:
         why = "holes of albumentations lie inside of the picture"
         account.leave_out(path, "cutout", why, "its `CoarseDropout` is written")
         side, count = [min(step.size, 1.0)] * 2, [step.count] * 2
         holes: Tree = {"num_holes_range": count, "hole_height_range": side, "hole_width_range": side}
-        return _step("CoarseDropout", **holes, fill=round(step.fill * 255))
+        return [_step("CoarseDropout", **holes, fill=round(step.fill * 255))]
     known = (
         "the size of the pictures is not known"
         if type(step) is RandomCrop
@@ -157,7 +170,7 @@ def _affine(path: str, step: Affine, account: Account) -> Tree:
     )
 
 
-def _crop(step: RandomCrop, size: tuple[int, int]) -> Tree:
+def _crop(step: RandomCrop, size: tuple[int, int]) -> list[Tree]:
     border = BLACK if step.mode == "constant" else MIRRORED
     padded = _step("Pad", padding=step.padding, border_mode=border, fill=round(step.fill * 255))
-    return _step("Sequential", transforms=[padded, _step("RandomCrop", height=size[0], width=size[1])])
+    return [padded, _step("RandomCrop", height=size[0], width=size[1])]

@@ -34,7 +34,7 @@ def image(height=8, width=8):
 
 
 def test_crops_and_flips_come_as_often_as_ours(library):
-    batch = [{"kind": "random_crop", "padding": 1, "fill": 0.4, "probability": 0.7}, {"kind": "hflip"}]
+    batch = [{"kind": "random_crop", "padding": 1, "fill": 0.4}, {"kind": "hflip"}]
     policy = searched(data={"size": [8, 10]}, transform={"batch": batch})
     tree, left_out = tree_of(policy)
     assert left_out == []
@@ -49,6 +49,15 @@ def test_crops_and_flips_come_as_often_as_ours(library):
     ours = Counter(each.permute(1, 2, 0).contiguous().numpy().tobytes() for each in pixels)
     assert theirs.keys() == ours.keys()
     assert all(abs(theirs[each] - ours[each]) < 3.3 * (2 * count * 0.25) ** 0.5 for each in ours)
+
+
+def test_a_crop_with_a_probability_is_one_step_of_two(library):
+    batch = [{"kind": "random_crop", "padding": 1, "probability": 0.7}]
+    exported = exporter("albumentations").export(searched(transform={"batch": batch}))
+    (step,) = json.loads(exported.text)["transform"]["transforms"]
+    assert (step["p"], [each["p"] for each in step["transforms"]]) == (0.7, [1, 1])
+    assert "give it none" in exported.remarks[0]
+    assert library.from_dict(json.loads(exported.text))(image=image())["image"].shape == (8, 8, 3)
 
 
 def test_a_turn_and_a_change_of_size_are_ours(library):
