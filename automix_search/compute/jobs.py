@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -17,6 +18,9 @@ from automix_search.training.base import AbstractTrainer, Assignment
 from automix_search.validation import dump
 
 Stage = Literal["baseline", "population", "search", "race", "confirm"]
+
+Clock = Callable[[], float]
+"""Tells the time in seconds: since 1970, or since the start of a simulation."""
 
 
 @dataclass(frozen=True)
@@ -153,19 +157,21 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a training runs and where it keeps its checkpoints.
+    """Where a training runs, where it keeps its checkpoints, and what time it is there.
 
     Attributes:
         device: A torch device name.
         threads: Threads of one training.
         checkpoints: Folder with one file a job; None keeps none.
         checkpoint_every_s: Shortest time between two checkpoints of a job, in seconds.
+        clock: What the search goes by: its ledger, and whatever it may spend.
     """
 
     device: str = "cpu"
     threads: int = 1
     checkpoints: Path | None = None
     checkpoint_every_s: float = 60.0
+    clock: Clock = time.time
 
 
 def perform(trainer: AbstractTrainer, job: Job, place: Place) -> Iterator[Mapping[str, float]]:

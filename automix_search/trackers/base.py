@@ -38,7 +38,7 @@ class Training:
 
     Attributes:
         name: The job's name.
-        stage: What it is for: baseline, search, confirm, ….
+        stage: What it is for: baseline, search, race, confirm, ….
         facts: What it was made from: the point of the space by the names of its parameters; candidate, stage, seed and
             epochs.
         policy: The whole policy.

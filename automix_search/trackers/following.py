@@ -54,14 +54,13 @@ class Place:
         same = kept.get("settings") == self._settings
         self.search = Search(run.name, kept["search"] if same else secrets.token_hex(8), folder)
         self.events = min(int(kept["events"]), known) if same else 0
-        self._write()  # the key is on the disk before anything bears it
 
     def advance(self) -> None:
-        """Note that one more event was told. A process that is killed before leaves one event in doubt."""
-        self.events += 1
-        self._write()
+        """Note that one more event was told. A process that is killed before leaves one event in doubt.
 
-    def _write(self) -> None:
+        The first event of a ledger is about no training, so that the key is on the disk before anything bears it.
+        """
+        self.events += 1
         self._file.parent.mkdir(exist_ok=True)
         tree = {"search": self.search.key, "events": self.events, "settings": self._settings}
         write_atomically(self._file, json.dumps(tree) + "\n")

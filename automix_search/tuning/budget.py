@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from automix_search.compute.jobs import Clock
 from automix_search.training.base import Resources
 from automix_search.tuning.ledger import ENDINGS
 from automix_search.tuning.stages import AbstractStage
@@ -77,14 +78,16 @@ class Deadline:
     """A time after which no trial starts. Baselines, race and confirmation go on, or there would be no answer.
 
     Attributes:
-        at: The time, as `time.time()` gives it.
+        at: The time.
+        clock: What tells it.
     """
 
     at: float
+    clock: Clock = time.time
     reason: str = "time budget"
 
     def reached(self, stage: AbstractStage) -> bool:
-        return stage.limited and time.time() >= self.at
+        return stage.limited and self.clock() >= self.at
 
     def noticed(self, event: Event) -> None:
         """Nothing: a clock needs no events."""
@@ -137,7 +140,7 @@ class ComputeBudget:
         each: How many cores or GPUs a training has.
         racing: Trainings of the first rounds of the race, for which something is kept.
         confirming: Trainings of the confirmation, for which something is kept.
-        clock: Seconds since 1970.
+        clock: What the events are dated by.
     """
 
     reason = "compute budget"
@@ -149,7 +152,7 @@ class ComputeBudget:
         *,
         racing: int,
         confirming: int,
-        clock: Callable[[], float] = lambda: time.time(),
+        clock: Clock = time.time,
     ) -> None:
         self._seconds = seconds
         self._each = each

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -89,7 +88,7 @@ class Driver:
         """The next training to start; None when there is nothing to start now."""
         job = self._again.popleft() if self._again else self._propose()
         if job is not None:
-            self._running[job.name] = _Running(job, time.time())
+            self._running[job.name] = _Running(job, self._ledger.clock())
             self._write("asked", **asked(job))
             if job.fork is not None:
                 self._forked(job, job.fork)
@@ -216,7 +215,8 @@ class Driver:
     def _end(self, running: _Running, state: State, *, final: bool = True, **fields: Any) -> None:
         job = running.job
         del self._running[job.name]
-        self._write(state, job=job.name, seconds=round(time.time() - running.since, 3), **fields)
+        seconds = round(self._ledger.clock() - running.since, 3)
+        self._write(state, job=job.name, seconds=seconds, **fields)
         if final:
             self._stage_of(job).ended(self._ledger.records[job.name])
 

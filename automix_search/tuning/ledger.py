@@ -7,10 +7,11 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Any, Literal
 
-from automix_search.compute.jobs import Stage
+from automix_search.compute.jobs import Clock, Stage
 from automix_search.errors import InputError
 from automix_search.hashed_files import found_from, seen_from
 
@@ -79,15 +80,22 @@ class Ledger:
     """Appends events to a file, and keeps the records that they add up to.
 
     A line that a killed process left half-written is dropped when the ledger is opened again.
+
+    Args:
+        path: The file; None keeps the events in memory only.
+        clock: What events are dated by.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None, clock: Clock = time.time) -> None:
         self.path = path
+        self.clock = clock
         self.records: dict[str, Record] = {}
         self.events: list[dict[str, Any]] = []
-        for event in _mend(path):
-            self._apply(event)
-        self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - a line is out once it is written
+        self._file: FileIO | None = None
+        if path is not None:
+            for event in _mend(path):
+                self._apply(event)
+            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - a line is out once it is written
 
     def append(self, event: str, **fields: Any) -> None:
         """Write one event; how a training ended is on the disk before the search goes on.
@@ -95,23 +103,29 @@ class Ledger:
         Raises:
             InputError: It cannot be written, as on a full disk.
         """
-        entry = {"event": event, "time": round(time.time(), 3), **fields}
-        try:
-            told = seen_from(entry, self.path.parent)
-            self._file.write(json.dumps(told, allow_nan=False).encode() + b"\n")
-            if event in ENDINGS:
-                os.fsync(self._file.fileno())
-        except OSError as error:
-            raise InputError(f"cannot write {self.path}: {error.strerror}") from None
+        entry = {"event": event, "time": round(self.clock(), 3), **fields}
+        if self.path is not None and self._file is not None:
+            _write(entry, self._file, self.path)
         self._apply(entry)
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def _apply(self, event: dict[str, Any]) -> None:
         self.events.append(event)
         apply_event(self.records, event)
+
+
+def _write(entry: Mapping[str, Any], file: FileIO, path: Path) -> None:
+    try:
+        told = seen_from(entry, path.parent)
+        file.write(json.dumps(told, allow_nan=False).encode() + b"\n")
+        if entry["event"] in ENDINGS:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
 
 
 def apply_event(records: dict[str, Record], event: Mapping[str, Any]) -> None:

@@ -51,11 +51,12 @@ class RaceStage(AbstractStage):
         self._affordable = affordable
         self._jobs: dict[str, Job] | None = None
         self._round: list[Job] = []
+        self._over = False
 
     def propose(self) -> Job | None:
         if self._jobs is None:
             self._jobs = {job.candidate: job for job in self._contenders()}
-        if not self._round:
+        if not self._round and not self._over:
             self._round = self._next_round(self._jobs)
         return self._round.pop(0) if self._round else None
 
@@ -71,7 +72,8 @@ class RaceStage(AbstractStage):
                 return []
             racing = self._left(racing, self._seeds[:count])
             if len(racing) < 2:
-                return []
+                break
+        self._over = True
         return []
 
     def _left(self, racing: Sequence[str], seeds: Sequence[int]) -> list[str]:

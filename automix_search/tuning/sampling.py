@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.storages import JournalStorage
+from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.trial import TrialState
 
 from automix_search.compute.jobs import Job, trial_name
@@ -33,11 +33,14 @@ WAYS: Mapping[Direction, Literal["maximize", "minimize"]] = {"max": "maximize", 
 NAME = "trial"  # user attribute of a study's trial: its name in the ledger
 
 
-def open_study(journal: Path, *directions: Direction) -> optuna.Study:
-    """The study of a run, one direction for each objective, made if it is not there yet; opens in optuna-dashboard."""
+def open_study(journal: Path | None, *directions: Direction) -> optuna.Study:
+    """The study of a run, one direction for each objective, made if it is not there yet; opens in optuna-dashboard.
+
+    Without a journal it is kept in memory.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        storage = JournalStorage(OwnJournal(journal))
+        storage = InMemoryStorage() if journal is None else JournalStorage(OwnJournal(journal))
         ways = [WAYS[direction] for direction in directions]
         return optuna.create_study(storage=storage, study_name=STUDY, directions=ways, load_if_exists=True)
     except OSError as error:

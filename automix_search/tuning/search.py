@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -15,7 +15,7 @@ from automix_search.compute.jobs import Executor, Job
 from automix_search.documents import write_atomically
 from automix_search.errors import InputError
 from automix_search.evidence import Verdict
-from automix_search.training.base import AbstractTrainer, Objective
+from automix_search.training.base import AbstractTrainer, Direction, Objective
 from automix_search.tuning.best_policy import BestPolicy
 from automix_search.tuning.budget import ComputeBudget, Deadline, Limit, Share, share_of
 from automix_search.tuning.driver import Driver, Event, Observer
@@ -58,9 +58,10 @@ def conduct(
     write_environment(run, plan.trainer.objective, about, each)
     run.sweep()
     run.verdict.unlink(missing_ok=True)
-    with closing(Ledger(run.ledger)) as ledger:
+    with closing(Ledger(run.ledger, executor.place.clock)) as ledger:
         best = BestPolicy(run, plan, about)
-        driver = _driver(run, plan, ledger, each, [best, SpentCheckpoints(run), *observers])
+        study = open_study(run.study, *_directions(plan))
+        driver = _driver(plan, ledger, study, each, [best, SpentCheckpoints(run), *observers])
         try:
             if resume:
                 driver.restore(plan.trainer, plan.methods)
@@ -76,17 +77,46 @@ def conduct(
         return best.write(ledger.records, verdict)
 
 
+@dataclass(frozen=True)
+class Rehearsal:
+    """What is left of a search that wrote nothing.
+
+    Attributes:
+        records: What its ledger knew of each job.
+        verdict: What it said; None where it said nothing.
+    """
+
+    records: Mapping[str, Record]
+    verdict: Verdict | None
+
+
+def rehearse(plan: SearchPlan, executor: Executor, observers: Sequence[Observer] = ()) -> Rehearsal:
+    """Run a search from its start to its verdict without a run folder: made for thousands of simulated ones.
+
+    Raises:
+        SearchError: Every training fails.
+    """
+    ledger, study = Ledger(None, executor.place.clock), open_study(None, *_directions(plan))
+    each = share_of(plan.trainer.resources, executor.place.threads)
+    executor.run(plan.trainer, _driver(plan, ledger, study, each, observers))
+    ledger.append("closed")
+    return Rehearsal(ledger.records, _judged(plan, ledger.records))
+
+
 def _judged(plan: SearchPlan, records: Mapping[str, Record]) -> Verdict | None:
     return judgement(records, plan.trainer.objective, margin=plan.margin, confidence=plan.confidence)
 
 
+def _directions(plan: SearchPlan) -> list[Direction]:
+    return [each.direction for each in plan.trainer.objective.all]
+
+
 def _driver(
-    run: RunFolder, plan: SearchPlan, ledger: Ledger, each: Share, observers: Sequence[Observer]
+    plan: SearchPlan, ledger: Ledger, study: optuna.Study, each: Share, observers: Sequence[Observer]
 ) -> Driver:
-    study = open_study(run.study, *(each.direction for each in plan.trainer.objective.all))
-    deadline = _deadline(plan, ledger.events)
+    deadline = _deadline(plan, ledger)
     ledger.append("opened", trials=plan.candidates, objective=plan.trainer.objective.metric)
-    budget = _budget(plan, ledger.events, each)
+    budget = _budget(plan, ledger, each)
     return Driver(
         _stages(plan, ledger, study, budget),
         ledger,
@@ -101,19 +131,24 @@ def _given(*limits: Limit | None) -> list[Limit]:
     return [limit for limit in limits if limit is not None]
 
 
-def _deadline(plan: SearchPlan, events: Sequence[Event]) -> Deadline | None:
+def _deadline(plan: SearchPlan, ledger: Ledger) -> Deadline | None:
     if plan.time_budget_s is None:
         return None
-    return Deadline(time.time() + plan.time_budget_s - spent_s(events, plan.candidates))
+    left_s = plan.time_budget_s - spent_s(ledger.events, plan.candidates)
+    return Deadline(ledger.clock() + left_s, ledger.clock)
 
 
-def _budget(plan: SearchPlan, events: Sequence[Event], each: Share) -> ComputeBudget | None:
+def _budget(plan: SearchPlan, ledger: Ledger, each: Share) -> ComputeBudget | None:
     if plan.budget is None:
         return None
     budget = ComputeBudget(
-        plan.budget.seconds, each.many, racing=plan.first_rounds, confirming=plan.confirming
+        plan.budget.seconds,
+        each.many,
+        racing=plan.first_rounds,
+        confirming=plan.confirming,
+        clock=ledger.clock,
     )
-    for event in events:
+    for event in ledger.events:
         budget.noticed(event)
     return budget
 

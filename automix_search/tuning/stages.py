@@ -86,7 +86,8 @@ class ConfirmStage(AbstractStage):
 
     def propose(self) -> Job | None:
         if self._waiting is None:
-            jobs = (retrained(job, "confirm", seed) for seed in self._seeds for job in self._contenders())
+            contenders = self._contenders()
+            jobs = (retrained(job, "confirm", seed) for seed in self._seeds for job in contenders)
             self._waiting = [job for job in jobs if job.name not in self._known]
         return self._waiting.pop(0) if self._waiting else None
 

@@ -64,7 +64,12 @@ def searched(
     folder: Path, trackers: list[Any], *, trainer: AbstractTrainer | None = None, **more: Any
 ) -> SearchResult:
     """A search in `folder/first` that trackers follow."""
-    settings = {"trackers": trackers, "confirm": {"finalists": 1, "seeds": 1}, "retries": 0}
+    settings = {
+        "trackers": trackers,
+        "race": {"finalists": 1, "seeds": 1},
+        "confirm": {"seeds": 1},
+        "retries": 0,
+    }
     arguments: dict[str, Any] = {
         "space": SPACE,
         "trainer": trainer or Toy(),

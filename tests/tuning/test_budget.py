@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toys import Failing, Toy, in_process, toy_plan
+from toys import Failing, Toy, toy_plan
 
 from automix_search.compute.in_process import InProcess
 from automix_search.compute.jobs import Place
 from automix_search.errors import InputError
 from automix_search.training.base import Resources
-from automix_search.tuning import driver as driving
 from automix_search.tuning.budget import Compute, ComputeBudget, Meter, compute, metered, share_of
 from automix_search.tuning.ledger import named, read_ledger, read_records
 from automix_search.tuning.run_folder import RunFolder, create_run
@@ -100,16 +99,13 @@ class Ticking:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Ticking:
-    clock = Ticking()
-    for module in (driving, driving.Ledger.__init__.__globals__):
-        name = "time" if isinstance(module, dict) else None
-        if name:
-            monkeypatch.setitem(module, "time", clock)  # type: ignore[arg-type]
-        else:
-            monkeypatch.setattr(module, "time", clock)
-    monkeypatch.setattr("automix_search.tuning.budget.time", clock)
-    return clock
+def clock() -> Ticking:
+    return Ticking()
+
+
+def by(clock: Ticking, threads: int = 1) -> InProcess:
+    """An executor that goes by this clock."""
+    return InProcess(Place(threads=threads, clock=clock.time))
 
 
 def ticking(clock: Ticking, base: type[Toy] = Toy) -> Toy:
@@ -133,7 +129,7 @@ def test_a_search_stays_within_its_budget_and_still_answers(
 ) -> None:
     """Trainings take 4 s; race and confirmation keep 2 x 7 + 5 x 5 of them, so 300 s leave some 30 for the search."""
     plan = toy_plan(ticking(clock, base), trials=500, budget=Compute("cpu", 300), sampler="random", retries=0)
-    conduct(run, plan, in_process())
+    conduct(run, plan, by(clock))
     records = read_records(run.ledger)
     spent = metered(read_ledger(run.ledger)).over_s
     assert spent <= 300
@@ -145,12 +141,12 @@ def test_a_search_stays_within_its_budget_and_still_answers(
 
 def test_two_threads_cost_twice_as_much(run: RunFolder, clock: Ticking) -> None:
     plan = toy_plan(ticking(clock), trials=500, budget=Compute("cpu", 600), sampler="random")
-    conduct(run, plan, InProcess(Place(threads=2)))
+    conduct(run, plan, by(clock, threads=2))
     assert 2 * metered(read_ledger(run.ledger)).over_s <= 600
 
 
 def test_a_budget_that_is_spent_ends_everything(run: RunFolder, clock: Ticking) -> None:
-    conduct(run, toy_plan(ticking(clock), budget=Compute("cpu", 10)), in_process())
+    conduct(run, toy_plan(ticking(clock), budget=Compute("cpu", 10)), by(clock))
     records = read_records(run.ledger).values()
     assert metered(read_ledger(run.ledger)).over_s <= 10
     assert {record.state for record in records} <= {"finished", "pruned"}
@@ -160,9 +156,9 @@ def test_a_budget_that_is_spent_ends_everything(run: RunFolder, clock: Ticking) 
 
 def test_what_was_spent_before_a_resume_stays_spent(run: RunFolder, clock: Ticking) -> None:
     plan = toy_plan(ticking(clock), trials=500, budget=Compute("cpu", 300), sampler="random")
-    conduct(run, plan, in_process())
+    conduct(run, plan, by(clock))
     before = len(read_records(run.ledger))
-    conduct(run, plan, in_process(), resume=True)
+    conduct(run, plan, by(clock), resume=True)
     assert len(read_records(run.ledger)) <= before + 1
 
 
