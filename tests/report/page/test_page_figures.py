@@ -164,6 +164,15 @@ def test_what_matters_lies_beyond_chance_and_what_does_not_does_not():
     assert second.found < second.chance
 
 
+def test_what_mattered_is_for_the_better_scores():
+    values = [place / 59 for place in range(60)]
+    scores = [10.0 if value < 0.25 else place * 37 % 60 / 60 for place, value in enumerate(values)]
+    records = [trial(score, loss__smoothing=value) for score, value in zip(scores, values, strict=True)]
+    branch = Branch(None, [SMOOTHING], records, [])
+    (best,), (worst,) = (weigh(branch, larger_is_better=larger) for larger in (True, False))
+    assert best.found > 2 * worst.found
+
+
 def test_importance_is_among_the_trials_that_have_the_parameter():
     records = [
         trial(place / 59, **({"loss__smoothing": place / 59} if place % 3 else {})) for place in range(60)
