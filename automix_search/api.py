@@ -17,9 +17,11 @@ from automix_search.metrics import Metric
 from automix_search.policy import Policy, save_policy
 from automix_search.presets import find_preset
 from automix_search.spaces import Space, space_of
+from automix_search.trackers import following
 from automix_search.training.base import AbstractTrainer, Objective
 from automix_search.training.factory import trainer_from_objects
 from automix_search.training.recipe import Recipe
+from automix_search.tuning.budget import ONE_CORE, Share, share_of
 from automix_search.tuning.driver import Observer
 from automix_search.tuning.judgement import read_verdict
 from automix_search.tuning.kept_weights import keep_weights, kept_names
@@ -46,6 +48,7 @@ class SearchResult:
         about: What the trainer says of data, model and recipe.
         methods: Classes of the user's own.
         verdict: What the test split says of the best trial against each baseline; None before the end of a search.
+        share: What a training had of the machine while it ran.
     """
 
     run: RunFolder
@@ -54,6 +57,7 @@ class SearchResult:
     about: Mapping[str, Any]
     methods: tuple[type, ...] = ()
     verdict: Verdict | None = None
+    share: Share = ONE_CORE
 
     @property
     def best_policy(self) -> Policy:
@@ -226,9 +230,13 @@ def carry_out(run: RunFolder, launch: Launch, observers: Sequence[Observer] = ()
     _write_launch(run, launch)
     every_s = 0.0 if config.checkpoint_every == "0s" else seconds(config.checkpoint_every)
     executor = executor_of(launch.profile, plan.trainer.resources, run.trials.absolute(), every_s)
-    rows = conduct(run, plan, executor, observers, resume=run.ledger.exists())
+    with following(config.trackers, run) as followers:
+        rows = conduct(run, plan, executor, (*observers, *followers), resume=run.ledger.exists())
     verdict = read_verdict(run.verdict)
-    return SearchResult(run, plan.trainer.objective, rows, plan.trainer.describe(), plan.methods, verdict)
+    share = share_of(plan.trainer.resources, executor.place.threads)
+    return SearchResult(
+        run, plan.trainer.objective, rows, plan.trainer.describe(), plan.methods, verdict, share
+    )
 
 
 def _go_on(launch: Launch, observers: Sequence[Observer]) -> SearchResult:
@@ -263,7 +271,8 @@ def open_run(run: RunFolder) -> SearchResult:
     environment = run.read_environment()
     objective = Objective.of(environment["objective"])
     rows, verdict = leaderboard(records, objective), read_verdict(run.verdict)
-    return SearchResult(run, objective, rows, environment["about"], verdict=verdict)
+    share = Share(**environment["compute"])
+    return SearchResult(run, objective, rows, environment["about"], verdict=verdict, share=share)
 
 
 def _plain(value: Any) -> Any:

@@ -17,7 +17,7 @@ ORDER = (
     *("images", "schedules", "user_code", "signals", "models"),
     *("mixing", "transforms", "losses", "learned"),
     *("policy", "spaces", "data", "metrics", "training", "evidence"),
-    *("compute", "tuning", "report", "presets", "testing", "launch", "api", "cli"),
+    *("compute", "tuning", "trackers", "report", "presets", "testing", "launch", "api", "cli"),
 )
 """A room may import what stands before it."""
 RANK = {name: place for place, name in enumerate(ORDER)}

@@ -68,7 +68,15 @@ def operate(
 
 def ste(out: Pixels01, strength: Levels) -> Pixels01:
     """`out` as it is, with a gradient of 1 from every pixel to the image's strength and none to anything else."""
-    return _straight_to(out.detach(), strength)
+    return straight_to(out.detach(), strength)
+
+
+def straight_to(out: Pixels01, towards: Tensor) -> Pixels01:
+    """`out` as it is, with its gradient going to `towards` as well: pixels, or one number for each image."""
+    if not towards.requires_grad:
+        return out
+    passing = towards - towards.detach()
+    return out + (passing if passing.ndim == out.ndim else passing[:, None, None, None])
 
 
 def warp_matrices(name: str, level: Levels, size: tuple[int, int]) -> Float[Tensor, "B 2 3"]:
@@ -89,19 +97,11 @@ def _recoloured(name: str, pixels: Tensor, level: Tensor, sign: Tensor) -> Tenso
     magnitude = weakest + (strongest - weakest) * level
     if name in ("solarize", "posterize"):
         given = pixels.detach() if name == "posterize" else pixels
-        out = _straight_to(operation.apply(given, magnitude.detach()), 1 - level)
-        return _straight_to(out, pixels) if name == "posterize" else out
+        out = straight_to(operation.apply(given, magnitude.detach()), 1 - level)
+        return straight_to(out, pixels) if name == "posterize" else out
     if name in ("autocontrast", "equalize"):
-        return _straight_to(operation.apply(pixels.detach(), magnitude), pixels)
+        return straight_to(operation.apply(pixels.detach(), magnitude), pixels)
     return operation.apply(pixels, magnitude * sign if operation.signed else magnitude)
-
-
-def _straight_to(out: Tensor, towards: Tensor) -> Tensor:
-    """`out` as it is, with its gradient going to `towards` as well: pixels, or one number for each image."""
-    if not towards.requires_grad:
-        return out
-    passing = towards - towards.detach()
-    return out + (passing if passing.ndim == out.ndim else passing[:, None, None, None])
 
 
 def _covered(level: Tensor, place: Tensor | None, pixels: Tensor) -> Float[Tensor, "B 1 H W"]:

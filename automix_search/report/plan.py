@@ -35,6 +35,7 @@ def plan_view(
     run: Path,
     epoch_s: float | None,
     done: int = 0,
+    trackers: Sequence[str] = (),
 ) -> RenderableType:
     """What is searched, with what it is compared, how long it takes, where it runs and where results go.
 
@@ -45,6 +46,7 @@ def plan_view(
         run: The run folder.
         epoch_s: Seconds of one epoch; None if not known.
         done: Trainings that an earlier process has ended.
+        trackers: The trackers that are told of it.
     """
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
@@ -55,6 +57,8 @@ def plan_view(
     for label, text in _rows(plan, executor, origins, epoch_s, done):
         table.add_row(label, Text(text))
     table.add_row("results", Text(f"{run}/"))
+    if trackers:
+        table.add_row("told to", Text(", ".join(trackers)))
     return Group("", table, "")
 
 

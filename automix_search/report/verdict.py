@@ -29,7 +29,8 @@ def verdict_told(
     if verdict is None:
         return _unconfirmed(scored, objective)
     chances = "" if verdict.chance_of_best is None else _chances(verdict.chance_of_best)
-    sentences = (sentence(verdict), chances, _advice(verdict, scored, run), _leader(scored[0]))
+    advice = _advice(verdict, scored, run)
+    sentences = (sentence(verdict), _silent(verdict, rows), chances, advice, _leader(scored[0]))
     return "\n".join(part for part in sentences if part)
 
 
@@ -89,7 +90,7 @@ def _to_settle(verdict: Verdict, rows: Sequence[Row], run: Path | None) -> str:
         return "No practical number of seeds would settle it: take what is cheaper."
     trainings = count(settled.seeds * len(verdict.scores), "training")
     told = f"If means and spread stay as they are, {settled.seeds} fresh seeds settle it ({trainings})"
-    return f"{told}." if run is None else f"{told}: {_again(verdict, settled.seeds, rows, run)}"
+    return f"{told}." if run is None else f"{told}:\n{_again(verdict, settled.seeds, rows, run)}"
 
 
 def _again(verdict: Verdict, seeds: int, rows: Sequence[Row], run: Path) -> str:
@@ -104,6 +105,13 @@ def _again(verdict: Verdict, seeds: int, rows: Sequence[Row], run: Path) -> str:
     return export + command("launch", run / "launch.yaml", *options, "--name", f"{run.name}-again")
 
 
+def _silent(verdict: Verdict, rows: Sequence[Row]) -> str:
+    """Baselines of which there is no test score to compare with."""
+    compared = {verdict.candidate, *(each.against for each in verdict.comparisons)}
+    missing = [f"`{row.name}`" for row in rows if row.baseline and row.name not in compared]
+    return f"Nothing is said of {listed(missing)}, which has no test scores." if missing else ""
+
+
 def _leader(row: Row) -> str:
     """Which policy the run gives out, and why."""
     if row.distance is not None:
@@ -113,7 +121,7 @@ def _leader(row: Row) -> str:
 
 def _chances(chances: dict[str, float]) -> str:
     ordered = sorted(chances.items(), key=lambda item: -item[1])
-    told = listed([f"{name} {percent(chance)}" for name, chance in ordered if chance >= 0.005])
+    told = listed([f"{name} {percent(round(chance, 2))}" for name, chance in ordered if chance >= 0.005])
     return f"Chance of being the best of them: {told}."
 
 

@@ -35,6 +35,9 @@ class Share:
     many: float
 
 
+ONE_CORE = Share("cpu", 1)
+
+
 def share_of(resources: Resources, threads: int) -> Share:
     """What a training has that asks for these resources and runs on so many threads."""
     return Share("gpu", resources.gpus) if resources.gpus else Share("cpu", threads)

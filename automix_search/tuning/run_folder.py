@@ -18,7 +18,8 @@ class RunFolder:
 
     launch.yaml (resolved), environment.json (versions, objective, data and model), ledger.jsonl (the truth),
     study.journal (opens in optuna-dashboard), leaderboard.csv, policy.yaml (the best so far), verdict.json (what
-    the search said in the end), trials/ (checkpoints of unfinished trainings), weights/ (what policies learned before).
+    the search said in the end), trials/ (checkpoints of unfinished trainings), weights/ (what policies learned before),
+    and what trackers keep.
     """
 
     def __init__(self, path: Path) -> None:

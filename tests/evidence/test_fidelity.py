@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
+from scipy.stats import t as student
 
 from automix_search.evidence.fidelity import Curve, audit, noise, soft_tau
 
@@ -85,6 +86,14 @@ def test_the_interval_of_a_known_ranking() -> None:
     assert 0.93 < found.high < 1
 
 
+def test_a_ranking_that_hangs_on_one_thing_has_the_wider_interval_of_the_jackknife() -> None:
+    early, late = np.arange(7), np.array((0, 1, 2, 3, 6, 5, 4))
+    without = [kendalltau(np.delete(early, one), np.delete(late, one)).statistic for one in range(7)]
+    error = math.sqrt(6 / 7 * sum((tau - np.mean(without)) ** 2 for tau in without))
+    assert soft_tau(early, late).low == pytest.approx(15 / 21 - student.ppf(0.975, 6) * error)
+    assert soft_tau(early, late).low < 0 < soft_tau(early, late).tau
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("many", [5, 7, 9, 12])
 @pytest.mark.parametrize("tau", [0.0, 0.3, 0.6, 0.8])
@@ -135,6 +144,11 @@ def test_a_turbulent_start_is_no_noise() -> None:
 def test_being_level_is_no_swap() -> None:
     first = {1: 1.0, 2: 0.5, 3: 1.0, 4: 0.5, 5: 1.0, 6: 0.5}
     assert noise([first, dict.fromkeys(first, 0.5)], 6) == 0.0
+
+
+def test_to_pass_through_being_level_is_a_swap() -> None:
+    first = dict(enumerate((1.0, 0.0, -1.0, 0.0, 1.0), start=1))
+    assert noise([first, dict.fromkeys(first, 0.0)], 5) == pytest.approx(1.0)
 
 
 def test_noise_at_an_epoch_looks_at_nothing_after_it() -> None:
@@ -199,6 +213,22 @@ def test_swaps_within_noise_do_not_count_against_a_rung() -> None:
     assert {rung.agreement.tau for rung in found.rungs} == {1.0}
     assert {rung.agreement.pairs for rung in found.rungs} == {24}  # of 28
     assert found.first_epoch == 2
+
+
+def test_swaps_within_the_noise_of_a_rung_do_not_count_against_it() -> None:
+    """Neighbours alternate until epoch 6, where the worse is ahead, and part after it."""
+    curves = [
+        {
+            epoch: number // 2 + (number % 2) * (0.01 * (-1) ** (epoch + 1) if epoch < 7 else 0.1)
+            for epoch in range(1, 17)
+        }
+        for number in range(8)
+    ]
+    found = audit(curves, 16)
+    told = {rung.epoch: rung.agreement for rung in found.rungs}
+    assert found.epsilon == 0.0
+    assert (told[6].tau, told[6].pairs) == (1.0, 24)
+    assert (told[14].tau, told[14].pairs) == (1.0, 28)
 
 
 @pytest.mark.parametrize("many", [0, 1, 5])

@@ -230,6 +230,78 @@ def test_the_share_of_augmented_images_follows_the_curriculum():
     assert (curve[0], curve[-1]) == (0.01, 1)
 
 
+@pytest.mark.parametrize("progress", [0.0, 0.03, 0.1, 1.0])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32], ids=str)
+def test_only_images_that_are_augmented_are_looked_at(progress, dtype, monkeypatch):
+    loop = started(MADAug(operations=("invert",), operations_per_image=1))
+    learner, seen = learner_of(loop), []
+    look = learner._look
+    monkeypatch.setattr(learner, "_look", lambda pixels: seen.append(pixels) or look(pixels))
+    pixels = torch.randint(256, (200, 3, 9, 12), generator=Generator().manual_seed(0), dtype=torch.uint8)
+    pixels = pixels if dtype == torch.uint8 else pixels / 255
+    before = pixels.clone()
+    out = augmented(loop, pixels, progress)
+    changed = (out != pixels).flatten(1).any(1)
+    assert torch.equal(torch.cat(seen), pixels[changed])
+    assert torch.equal(out[~changed], before[~changed])
+    assert torch.equal(pixels, before)
+
+
+def test_where_no_image_is_drawn_nothing_is_looked_at(monkeypatch):
+    loop = started(MADAug(offset=0.0))
+    learner = learner_of(loop)
+    monkeypatch.setattr(learner, "_look", lambda _: pytest.fail("it looked"))
+    assert torch.equal(augmented(loop, loop.inputs, 0.0), loop.inputs)
+    assert learner.mean_draws.tolist() == pytest.approx([1 / 17] * 17)
+
+
+def test_a_step_counts_in_the_means_as_many_images_as_it_augments():
+    steps = []
+    for progress in (1.0, 0.05):
+        loop = started(MADAug(operations=("rotate", "invert"), operations_per_image=1))
+        learner = learner_of(loop)
+        with torch.no_grad():
+            learner.network[-1].weight.zero_()
+            learner.network[-1].bias.copy_(torch.tensor([2.0, 2.0, 3.0, 0.0]))
+        augmented(loop, torch.rand(2000, 3, 3, 4, generator=Generator().manual_seed(0)), progress)
+        steps.append(learner.mean_chances - 0.5)
+    share = Tanh(tau=1 / 6, offset=0.01).factor(0.05)
+    assert steps[0][0] == pytest.approx(0.02 * (torch.tensor(1.0).sigmoid().item() - 0.5), rel=1e-3)
+    assert (steps[1] / steps[0]).tolist() == pytest.approx([share, share], abs=0.04)
+
+
+@pytest.mark.parametrize("kind", [MADAug, AdaAug])
+def test_it_looks_in_the_precision_of_what_surrounds_it_and_decides_in_float32(kind, monkeypatch):
+    loop, seen = started(kind()), []
+    exact, network = said(loop), learner_of(loop).network
+    judged = network.levels_and_logits
+    monkeypatch.setattr(network, "levels_and_logits", lambda found: seen.append(found) or judged(found))
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = said(loop)
+        augmented(loop, loop.inputs[:BATCH], 1.0)
+    assert [features.dtype for features in seen] == [torch.bfloat16] * 2
+    assert rough.dtype == torch.float32
+    torch.testing.assert_close(rough, exact, atol=0.03, rtol=0)
+    assert not torch.equal(rough, exact)
+    assert torch.equal(torch.cat(judged(seen[0])), rough), "the policy network itself is exact"
+
+
+@pytest.mark.parametrize("gradient", ["straight_through", "exact"])
+@pytest.mark.parametrize("count", [1, 3, 17])
+def test_the_mixture_is_that_of_the_candidates_and_so_are_its_gradients(gradient, count):
+    loop = started(MADAug(magnitude_gradient=gradient, operators_per_update=count))
+    learner, pixels = learner_of(loop), loop.inputs[:BATCH] / 255
+    state, weights = learner.random.state_dict(), torch.randn(BATCH, 3, 9, 12)
+    policy, found = list(learner.network.parameters()), []
+    for mixed in (learner.mixed, lambda pixels: mixture(*learner.candidates(pixels))):
+        learner.random.load_state_dict(state)
+        out = mixed(pixels)
+        gradients = torch.autograd.grad((out * weights).sum(), policy, materialize_grads=True)
+        found.append([out.detach(), *gradients])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=2e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32], ids=str)
 @pytest.mark.parametrize(
     "spec", [MADAug(operations=("identity",), tau=0.02), AdaAug(operations=("identity",))]

@@ -9,6 +9,7 @@ from automix_search.policy import Score
 from automix_search.report.difference import difference
 from automix_search.report.tables import leaderboard_table, shortened
 from automix_search.training.base import Objective
+from automix_search.tuning.budget import Share
 
 MAX, MIN = Objective("accuracy", "max"), Objective("accuracy", "min")
 SEEDS = (11, 22, 33)
@@ -52,10 +53,10 @@ def test_what_a_step_costs_stands_beside_what_it_brings(render):
         for epoch, factor in enumerate((9, 1, 1), start=1):
             costs = {"step_time_s": seconds * factor, "peak_memory_mb": 1200 + epoch}
             search.reported(name, epoch, 0.5, **costs)
-        search.tell("finished", name, value=0.5)
-    text = render(leaderboard_table(search.rows(), MAX, width=120), width=120)
+        search.tell("finished", name, value=0.5, seconds=1.0)
+    text = render(leaderboard_table(search.rows(), MAX, width=130, share=Share("gpu", 2)), width=130)
     none, other = (next(line for line in text.splitlines() if name in line) for name in ("none*", "t0000"))
-    assert none.split()[-4:-1] == ["×1.00", "1.2", "GB"]
+    assert none.split()[-6:-1] == ["×1.00", "1.2", "GB", "2.0", "s"]
     assert "×1.50" in other
     assert "step: its time over that of `none`" in " ".join(text.split())
 

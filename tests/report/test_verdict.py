@@ -80,7 +80,8 @@ def test_undecided_tells_what_would_settle_it(tmp_path: Path) -> None:
     seeds = found.to_settle.seeds
     said = told(search, tmp_path / "first")
     assert "Undecided: 5 seeds cannot tell whether t0000, the best trial, is better than `none`" in said
-    assert f"{seeds} fresh seeds settle it ({2 * seeds} trainings): automix-search launch" in said
+    assert f"{seeds} fresh seeds settle it ({2 * seeds} trainings):\nautomix-search launch" in said
+    assert f"launch {tmp_path}/first/launch.yaml --space {tmp_path}/first/policy.yaml --trials" in said
     assert f"--trials 1 --seed 55 --set confirm.seeds={seeds} --name first-again" in said
     assert "automix-search" not in told(search)
 
@@ -125,3 +126,9 @@ def test_what_is_not_confirmed_is_said_to_be() -> None:
     )
     assert "not confirmed" in said
     assert "no winner" in verdict_told([], ACCURACY, None)
+
+
+def test_a_baseline_without_test_scores_is_named() -> None:
+    search = searched(t0000=0.8, none=0.7)
+    search.trained("trivial", 0.75, "baseline")
+    assert "Nothing is said of `trivial`, which has no test scores." in told(search)

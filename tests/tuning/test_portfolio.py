@@ -138,7 +138,7 @@ def test_they_are_the_first_trials_and_count_as_trials(tmp_path: Path) -> None:
         toy_space().fill(trial.asked["params"])
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "priorband", "gp", "cmaes"])
+@pytest.mark.parametrize("sampler", ["random", "tpe", "priorband", "gp", "cmaes", "nsga2"])
 def test_the_sampler_proposes_the_rest_as_it_would_have(tmp_path: Path, sampler: str) -> None:
     run = create_run(tmp_path, "run")
     conduct(run, toy_plan(trials=5, portfolio=POINTS[:1], finalists=0, sampler=sampler), in_process())

@@ -130,6 +130,15 @@ def test_sentinels_are_never_stopped_and_set_the_rungs() -> None:
     assert watch.rungs(32) == [8, 24]  # nothing is known of other lengths
 
 
+def test_every_further_sentinel_is_heard() -> None:
+    watch = Asha(sentinels=9).watch()
+    sentinels(watch, [late(quality, crossing=9.5) for quality in range(6)])
+    assert watch.rungs(16) == [10]
+    opposite = [late(quality, crossing=13.5) for quality in range(6, 12)]
+    sentinels(watch, [*(late(quality, crossing=9.5) for quality in range(6)), *opposite])
+    assert watch.rungs(16) == []
+
+
 def test_where_no_epoch_ranks_like_the_last_nobody_is_stopped() -> None:
     watch = Asha().watch()
     sentinels(watch, [late(quality, crossing=15.5) for quality in range(7)])

@@ -17,7 +17,8 @@ from automix_search.randomness import Randomness
 from automix_search.transforms import geometry
 from automix_search.transforms.operations import WARPS
 
-MOVING = frozenset(warp.name for warp in WARPS) | {"flip"}
+WARPED = frozenset(warp.name for warp in WARPS)
+MOVING = WARPED | {"flip"}
 
 
 def without_replacement(
@@ -56,12 +57,19 @@ def apply_chosen(
 def in_groups(
     names: OperatorNames, pixels: Tensor, chosen: Tensor, level: Tensor, sign: Tensor, place: Tensor
 ) -> Pixels01:
-    """As `apply_chosen`, one group of images after the other: the host has to know them."""
+    """As `apply_chosen`, one group of images after the other, the warps together: the host has to know them."""
+    counts = torch.bincount(chosen, minlength=len(names)).tolist()
+    groups = dict(zip(names, torch.split(chosen.argsort(stable=True), counts), strict=True))
     out = pixels.clone()
-    for position, name in enumerate(names):
-        rows = (chosen == position).nonzero()[:, 0]
-        if len(rows) and name != "identity":
+    for name, rows in groups.items():
+        if len(rows) and name not in WARPED and name != "identity":
             out[rows] = operate(name, pixels[rows], level[rows], sign[rows], place[rows])
+    moved = {name: rows for name, rows in groups.items() if len(rows) and name in WARPED}
+    if moved:
+        signed, size = level * sign, (pixels.shape[-2], pixels.shape[-1])
+        matrices = torch.cat([warp_matrices(name, signed[rows], size) for name, rows in moved.items()])
+        rows = torch.cat(list(moved.values()))
+        out[rows] = geometry.warp(pixels[rows], matrices, "bilinear")
     return out
 
 

@@ -20,9 +20,9 @@ from automix_search.learned.base import AbstractTransformLearner, Record, by_nam
 from automix_search.learned.context import LearnedStep, Pixels, Setting, StepContext
 from automix_search.learned.madaug.chosen import apply_chosen, without_replacement
 from automix_search.learned.madaug.fields import AbstractPerImage
-from automix_search.learned.madaug.network import PolicyNetwork
+from automix_search.learned.madaug.network import PolicyNetwork, mixture
 from automix_search.learned.madaug.static import static_transforms
-from automix_search.learned.operators import WITH_LEVEL, Pixels01, operate, ste
+from automix_search.learned.operators import WITH_LEVEL, OperatorName, Pixels01, operate, ste, straight_to
 from automix_search.learned.trunk import Looker
 from automix_search.schedules import AbstractSchedule
 from automix_search.signals import classifier, embed, undisturbed
@@ -32,7 +32,7 @@ from automix_search.transforms.pixels import as_pixels, brightest
 WEIGHT_DECAY = 1e-3
 """Of the policy network."""
 KEPT = 0.98
-"""Part of the running means that is kept at each step."""
+"""Part of the running means that is kept at a step that augments all images."""
 
 
 class AbstractPerImageLearner(AbstractTransformLearner):
@@ -76,19 +76,17 @@ class AbstractPerImageLearner(AbstractTransformLearner):
 
     @torch.no_grad()
     def augment(self, step: LearnedStep) -> Pixels:
-        share = self.curriculum().factor(step.progress)
-        with torch.autocast(step.pixels.device.type, enabled=False):
-            levels, logits = self._look(step.pixels)
-            chances = (logits / self.spec.temperature).softmax(1)
-            chosen = without_replacement(chances, self._rounds, self.random)
-            augmented = self._operated(step.pixels, chosen, levels)
         if not self.frozen:
-            self._note(chances, levels, chosen)
             self.counters["progress"] = step.progress
+        share = self.curriculum().factor(step.progress)
         if share >= 1:
-            return augmented
-        drawn = self.random.uniform(len(augmented), augmented).to(augmented.device, non_blocking=True)
-        return torch.where((drawn < share)[:, None, None, None], augmented, step.pixels)
+            return self._augmented(step.pixels, 1.0)
+        count, out = len(step.pixels), step.pixels.clone()
+        drawn = torch.rand(count, generator=self.random.on(HOST), device=HOST) < share
+        rows = drawn.nonzero()[:, 0].to(out.device, non_blocking=True)
+        if len(rows):
+            out[rows] = self._augmented(out[rows], len(rows) / count)
+        return out
 
     def update(self, context: StepContext) -> None:
         due = self.counters["steps"] % self.spec.update_every == 0
@@ -136,21 +134,47 @@ class AbstractPerImageLearner(AbstractTransformLearner):
 
         Both with their graph to the policy network. Operators that are left out get their gradient another time.
         """
+        levels, chances = self._options(pixels)
+        images = [self.setting.normalise(out) for out in self._outcomes(pixels, levels)]
+        if self._straight:
+            images = [ste(out, level) for out, level in zip(images, levels.values(), strict=True)]
+        return images, chances
+
+    def mixed(self, pixels: Pixels01) -> Float[Tensor, "B C H W"]:
+        """The mixture of all `candidates`, weighted by their chances, for less.
+
+        These sum to 1, so that the mixture can be normalised in place of each candidate, and the gradients that go
+        straight through to the levels are one sum.
+        """
+        levels, chances = self._options(pixels)
+        seen = self.setting.normalise(mixture(self._outcomes(pixels, levels), chances))
+        if not self._straight:
+            return seen
+        return straight_to(seen, (chances.detach() * torch.stack(list(levels.values()), dim=1)).sum(1))
+
+    @property
+    def _straight(self) -> bool:
+        return self.spec.magnitude_gradient == "straight_through"
+
+    def _options(self, pixels: Pixels01) -> tuple[dict[OperatorName, Tensor], Float[Tensor, "B m"]]:
+        """Some of the operators with their level for each image, and how likely each of them is.
+
+        A level that changes nothing has no graph.
+        """
         levels, logits = self._look(pixels)
         drawn = torch.randperm(len(self.spec.operations), generator=self.random.on(HOST), device=HOST)
         places = drawn[: self.spec.operators_per_update].sort().values.tolist()
-        images = [self._candidate(place, pixels, levels[:, place]) for place in places]
-        return images, torch.stack([logits[:, place] for place in places], dim=1).softmax(1)
+        names = {self.spec.operations[place]: levels[:, place] for place in places}
+        options = {name: level if name in WITH_LEVEL else level.detach() for name, level in names.items()}
+        return options, torch.stack([logits[:, place] for place in places], dim=1).softmax(1)
 
-    def _candidate(self, place: int, pixels: Pixels01, level: Tensor) -> Float[Tensor, "B C H W"]:
-        """What one operator makes of images, as the model sees them, with a gradient to its level."""
-        name = self.spec.operations[place]
-        straight = self.spec.magnitude_gradient == "straight_through"
-        with torch.set_grad_enabled(not straight):
-            out = self.setting.normalise(
+    def _outcomes(self, pixels: Pixels01, levels: Mapping[OperatorName, Tensor]) -> list[Pixels01]:
+        """What operators make of images at a level for each, with the graph to it unless that goes straight."""
+        with torch.set_grad_enabled(not self._straight):
+            return [
                 operate(name, pixels, level, self._signs(pixels), self._places(pixels))
-            )
-        return ste(out, level) if straight and name in WITH_LEVEL else out
+                for name, level in levels.items()
+            ]
 
     def some_of_batch(self, context: StepContext, count: int) -> tuple[Pixels01, Tensor]:
         """Pixels of this step, transformed anew, and their soft targets."""
@@ -161,7 +185,7 @@ class AbstractPerImageLearner(AbstractTransformLearner):
         return _floats(self.setting.transform(inputs, progress)), self.setting.encode(labels)
 
     def _look(self, pixels: Pixels) -> tuple[Float[Tensor, "B J"], Float[Tensor, "B J"]]:
-        """Levels and logits of all operators for each image."""
+        """Levels and logits of all operators for each image; the model looks in the precision of what surrounds it."""
         with torch.no_grad():
             seen = self.looker.prepared(pixels)
             if self.spec.look_pool > 1:
@@ -187,6 +211,17 @@ class AbstractPerImageLearner(AbstractTransformLearner):
                 f"`look_pool` must be 1: {error}"
             ) from None
 
+    def _augmented(self, pixels: Pixels, part: float) -> Pixels:
+        """Pixels under operators drawn by what the policy says of them; they are `part` of the batch."""
+        levels, logits = self._look(pixels)
+        with torch.autocast(pixels.device.type, enabled=False):
+            chances = (logits / self.spec.temperature).softmax(1)
+            chosen = without_replacement(chances, self._rounds, self.random)
+            augmented = self._operated(pixels, chosen, levels)
+        if not self.frozen:
+            self._note(chances, levels, chosen, part)
+        return augmented
+
     def _operated(self, pixels: Pixels, chosen: Int64[Tensor, "B rounds"], levels: Tensor) -> Pixels:
         """Pixels after the operators that were drawn for each image, at levels near those of the policy."""
         values = _floats(pixels)
@@ -206,13 +241,17 @@ class AbstractPerImageLearner(AbstractTransformLearner):
     def _places(self, like: Tensor) -> Float[Tensor, "B 2"]:
         return self.random.uniforms((len(like), 2), like).to(like.device, non_blocking=True)
 
-    def _note(self, chances: Tensor, levels: Tensor, chosen: Tensor) -> None:
-        """Keep running means of what the policy says of each image; a level counts as its operator is likely."""
-        weighted = torch.lerp((chances * levels).mean(0), self.mean_levels * self.mean_chances, KEPT)
-        self.mean_chances.lerp_(chances.mean(0), 1 - KEPT)
+    def _note(self, chances: Tensor, levels: Tensor, chosen: Tensor, part: float) -> None:
+        """Keep running means of what the policy says of the images that it augments, `part` of a batch.
+
+        A level counts as its operator is likely.
+        """
+        new = (1 - KEPT) * part
+        weighted = torch.lerp(self.mean_levels * self.mean_chances, (chances * levels).mean(0), new)
+        self.mean_chances.lerp_(chances.mean(0), new)
         self.mean_levels.copy_(weighted / self.mean_chances)
         positions = torch.arange(len(self.mean_draws), device=chosen.device)
-        self.mean_draws.lerp_((chosen[..., None] == positions).float().mean((0, 1)), 1 - KEPT)
+        self.mean_draws.lerp_((chosen[..., None] == positions).float().mean((0, 1)), new)
 
 
 def _floats(pixels: Pixels) -> Pixels01:

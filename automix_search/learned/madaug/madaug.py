@@ -11,7 +11,6 @@ from torch import Tensor
 from automix_search.learned.context import Setting, StepContext
 from automix_search.learned.madaug.fields import FIFTEEN, AbstractPerImage
 from automix_search.learned.madaug.learner import AbstractPerImageLearner
-from automix_search.learned.madaug.network import mixture
 from automix_search.learned.operators import OperatorNames, Pixels01
 from automix_search.learned.unroll import Form, Run, policy_gradient
 from automix_search.ranges import Choice, Range
@@ -78,8 +77,7 @@ class MADAugLearner(AbstractPerImageLearner):
 
     def gradients(self, context: StepContext, search: tuple[Pixels01, Tensor]) -> list[Tensor]:
         pixels, targets = self.some_of_batch(context, self.spec.update_batch_size)
-        mixed = mixture(*self.candidates(pixels))
-        judged = self.setting.normalise(search[0])
+        mixed, judged = self.mixed(pixels), self.setting.normalise(search[0])
 
         def inner(run: Run) -> Float[Tensor, ""]:
             return self.criterion.compare(run(mixed), targets)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -33,8 +34,9 @@ class PolicyNetwork(nn.Sequential):
     def levels_and_logits(
         self, features: Float[Tensor, "B d"]
     ) -> tuple[Float[Tensor, "B J"], Float[Tensor, "B J"]]:
-        """Levels in (0, 1), and logits of the chances."""
-        levels, logits = self(features.float()).split(self.operators, dim=1)
+        """Levels in (0, 1), and logits of the chances; in float32, whatever the features are in."""
+        with torch.autocast(features.device.type, enabled=False):
+            levels, logits = self(features.float()).split(self.operators, dim=1)
         return levels.sigmoid(), logits
 
 

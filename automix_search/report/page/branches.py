@@ -28,12 +28,17 @@ class Branch:
     stopped: Sequence[Record]
 
     @property
-    def title(self) -> str:
-        """What leads there, in words."""
+    def name(self) -> str:
+        """The choice that leads there: `mix = cutmix`."""
         if self.choice is None:
-            return "What every trial has"
+            return "any choice"
         name, label = self.choice
-        return f"Trials with {name} = {'null' if label is None else label}"
+        return f"{name} = {'null' if label is None else label}"
+
+    @property
+    def title(self) -> str:
+        """What is shown of it, in words."""
+        return "What every trial has" if self.choice is None else f"Trials with {self.name}"
 
     @property
     def names(self) -> list[str]:

@@ -109,6 +109,9 @@ def _chart(effects: Sequence[Effect], title: str) -> Chart:
     upright(figure, 0.0)
     figure.add_traces([_dot(effect) for effect in effects])
     figure.update_yaxes(autorange="reversed", type="category", dtick=1)
+    reach = max(abs(end) for effect in effects for end in (effect.gain, *(effect.interval or ())))
+    shown = min(1.05 * reach, 1.0) or 1.0
+    figure.update_xaxes(range=[-shown, shown])
     clear = sum(effect.colour != PALE for effect in effects)
     seeds = max(effect.difference.seeds for effect in effects)
     return Chart(

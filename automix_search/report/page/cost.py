@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from automix_search.report.page.figures import canvas, unit_of
 from automix_search.report.page.material import Material
-from automix_search.report.page.palette import BAD, BASELINE, GOOD, PALE, SCALE, TRIAL
+from automix_search.report.page.palette import BAD, BASELINE, GOOD, PALE, RACE, SCALE, TRIAL
 from automix_search.report.page.parts import Cell, Chart, Column, Section, Table
 from automix_search.report.wording import duration
 from automix_search.tuning.ledger import Record
@@ -21,7 +21,7 @@ COLOURS = {
     "trials stopped early": PALE,
     "failed": BAD,
     "cut off": SCALE[0],
-    "race": SCALE[4],
+    "race": RACE,
     "confirmation": GOOD,
 }
 """What compute goes to, in the order of a search."""

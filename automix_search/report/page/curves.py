@@ -18,7 +18,7 @@ MOST_CURVES = 300
 """So many trials of a kind are drawn; of more, every second, third, ... one."""
 
 KINDS = {
-    "finished": ("trials, to their end", TRIAL, "solid", 0.45),
+    "finished": ("trials, to their end", TRIAL, "solid", 0.65),
     "pruned": ("stopped early", PALE, "solid", 0.8),
     "failed": ("failed", BAD, "dot", 1.0),
     "asked": ("running", PALE, "dot", 1.0),

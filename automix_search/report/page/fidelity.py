@@ -57,7 +57,7 @@ def _chart(audit: Mapping[str, Any], metric: str) -> Chart:
             figure.add_trace(
                 _mark(f"first rung {name}", epoch, colour, "dot" if name == "assumed" else "solid")
             )
-    figure.update_xaxes(range=[0, audit["epochs"]])
+    figure.update_xaxes(range=[0, audit["epochs"] + 0.5], dtick=-(-audit["epochs"] // 8))
     figure.update_yaxes(range=[-1.05, 1.05])
     return Chart(
         "How an early ranking agrees with the last one",

@@ -58,12 +58,12 @@ def importance(material: Material) -> Section | None:
         weights = weigh(branch, larger_is_better=material.objective.direction == "max")
         if weights:
             chart = _chart(branch, weights)
-            parts.append(chart if branch.choice is None else Fold(branch.title, [chart]))
-        else:
-            thin.append(f"{branch.title[0].lower()}{branch.title[1:]} ({len(branch.records)})")
+            parts.append(chart if branch.choice is None else Fold(branch.name, [chart]))
+        elif branch.records:
+            thin.append(f"{branch.name} ({len(branch.records)})")
     if thin:
         parts.append(
-            Paragraph(f"Too few trials to say what mattered, fewer than {FEWEST}: {', '.join(thin)}.")
+            Paragraph(f"Too few trials to say what mattered, fewer than {FEWEST}, with {', '.join(thin)}.")
         )
     return Section("importance", "What mattered", parts)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-TRIAL, BASELINE, GOOD, BAD, PALE, BAND = "#0b62b4", "#b4520a", "#1a7d4c", "#b3251d", "#8b9099", "#e7e9ed"
-"""Trials; baselines; better; worse or failed; what counts less; a range that is shaded."""
+TRIAL, BASELINE, GOOD, BAD, RACE = "#0b62b4", "#b4520a", "#1a7d4c", "#b3251d", "#6c4fa3"
+"""Trials; baselines; better, or confirmed; worse, or failed; the race."""
+PALE, BAND = "#8b9099", "#e7e9ed"
+"""What counts less; a range that is shaded."""
 
 SCALE = ("#c6d4e8", "#a3bcdd", "#7fa3d1", "#5c89c2", "#3c6fb1", "#22579c", "#0f4180", "#082c61")
 """From the worst scores to the best."""
@@ -13,6 +15,7 @@ DARK = {
     BASELINE: "#f1a35f",
     GOOD: "#5dc895",
     BAD: "#ff8b81",
+    RACE: "#b8a0ef",
     PALE: "#7e8590",
     BAND: "#2b3038",
     **dict(

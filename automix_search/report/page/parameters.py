@@ -38,7 +38,10 @@ def parameters(material: Material) -> Section | None:
         )
     charts = [_chart(branch, material) for branch in drawn]
     parts: list[Part] = [charts[0]]
-    parts += [Fold(branch.title, [chart]) for branch, chart in zip(drawn[1:], charts[1:], strict=True)]
+    parts += [
+        Fold(f"{branch.name}, {count(len(branch.records), 'trial')}", [chart])
+        for branch, chart in zip(drawn[1:], charts[1:], strict=True)
+    ]
     return Section("parameters", "Parameters", parts)
 
 
@@ -57,9 +60,7 @@ def _chart(branch: Branch, material: Material) -> Chart:
     )  # fmt: skip
     figure.update_yaxes(visible=False, range=[LANE - 0.08, 1.06])
     for group, colour in enumerate(SCALE):
-        members = [
-            record for place, record in enumerate(ranked) if place * len(SCALE) // len(ranked) == group
-        ]
+        members = [record for place, record in enumerate(ranked) if _group(place, len(ranked)) == group]
         if members:
             figure.add_trace(_lines(members, branch, (low, high), colour))
     for place, hole in enumerate(branch.holes):
@@ -68,6 +69,11 @@ def _chart(branch: Branch, material: Material) -> Chart:
     for at, value in ((0.0, low), (1.0, high)):
         _tick(figure, last, at, number(value))
     return Chart(branch.title, figure, _caption(branch, material), width=AXIS_PX * (last + 2))
+
+
+def _group(place: int, many: int) -> int:
+    """Which of the colours the trial at a place has, the worst at 0; the best trial has the strongest."""
+    return len(SCALE) - 1 - (many - 1 - place) * len(SCALE) // many
 
 
 def _caption(branch: Branch, material: Material) -> str:

@@ -27,7 +27,7 @@ class Point:
 
 
 def trade_off(material: Material) -> Section | None:
-    """The Pareto front: of all objectives, or of score and cost; None where fewer than two have them."""
+    """The Pareto front: of all objectives, or of score and cost where there is one; None where fewer than two do."""
     finished = [row for row in material.rows if row.state == "finished" and row.search is not None]
     if material.objective.also:
         charts = [_of_goals(finished, material.objective, goal) for goal in material.objective.also]
