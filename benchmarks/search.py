@@ -1,10 +1,11 @@
 """How much compute a search takes to come near the best policy, against what else is at hand, in simulated time.
 
-    python benchmarks/search.py [--seeds 200] [--trainings 80] [--processes 2] [--write]
+    python benchmarks/search.py [--seeds 200] [--trainings 40] [--processes 2] [--write]
 
 Policies are points of a made-up landscape of seven ranges whose best is known (`automix_search.testing.landscapes`);
 trainings are looked up in a table, with luck, and take simulated seconds. Hence the load of the machine does not
-matter, and the same seeds give the same table everywhere. `--write` keeps it in docs/search-quality.md.
+matter, and the same seeds give the same table everywhere. `--write` keeps it in docs/search-quality.md. Whatever was
+run is added to a file (`--outcomes`), so that a run that was ended goes on where it was.
 
 The contenders have the same compute and, but for successive halving, four workers:
 
@@ -23,13 +24,14 @@ The incumbent is whatever finished training scored best on validation; what coun
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import statistics
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "search-quality.md"
 MARK = "<!-- what follows is written by benchmarks/search.py -->"
 SPACE = hills()
 WORKERS = 4
+OUTCOMES = "file of outcomes that are known and need not be run again; new ones are added"
 STARTS = {
     1.0: "What sets policies apart shows from the first epoch on",
     0.0: "It shows late",
@@ -266,6 +269,21 @@ def outcome(case: Case) -> tuple[float, float]:
     return progress.reached_s() / training_s, 100 * progress.lost()
 
 
+def outcomes(cases: Sequence[Case], path: Path, processes: int) -> dict[Case, tuple[float, float]]:
+    """The outcome of every case: what the file has, and what is run now and added to it."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    known = {
+        Case(**tree["case"]): (tree["outcome"][0], tree["outcome"][1]) for tree in map(json.loads, lines)
+    }
+    left = [case for case in cases if case not in known]
+    with ProcessPoolExecutor(processes) as pool, path.open("a", encoding="utf-8") as file:
+        for case, found in zip(left, pool.map(outcome, left), strict=True):
+            known[case] = found
+            file.write(json.dumps({"case": asdict(case), "outcome": found}) + "\n")
+            file.flush()
+    return {case: known[case] for case in cases}
+
+
 def quartiles(values: Sequence[float], digits: int, beyond: str = "") -> str:
     """Median, and quartiles in brackets; what is infinite is told as `beyond`."""
     ordered = np.quantile(values, [0.25, 0.5, 0.75], method="nearest")
@@ -299,9 +317,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument(
-        "--trainings", type=int, default=80, help="compute of each search, in whole trainings"
+        "--trainings", type=int, default=40, help="compute of each search, in whole trainings"
     )
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--outcomes", type=Path, default=Path("search-outcomes.jsonl"), help=OUTCOMES)
     parser.add_argument("--write", action="store_true", help="also write docs/search-quality.md")
     settings = parser.parse_args()
     cases = [
@@ -310,8 +329,7 @@ def main() -> None:
         for start in STARTS
         for name in CONTENDERS
     ]
-    with ProcessPoolExecutor(settings.processes) as pool:
-        found = dict(zip(cases, pool.map(outcome, cases, chunksize=5), strict=True))
+    found = outcomes(cases, settings.outcomes, settings.processes)
     about = (
         f"{settings.seeds} seeds; compute is counted in whole trainings, and each search has that of "
         f"{settings.trainings}. Medians, with quartiles in brackets."

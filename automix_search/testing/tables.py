@@ -119,6 +119,10 @@ class SyntheticTable(AbstractTrainer):
         return self._drawn[of]
 
 
+Training = list[Mapping[str, float]]
+"""The metrics of each epoch."""
+
+
 class RecordedTable(AbstractTrainer):
     """Replays the trainings of a search.
 
@@ -131,11 +135,11 @@ class RecordedTable(AbstractTrainer):
 
     def __init__(self, records: Mapping[str, Record], objective: Objective) -> None:
         self.objective = objective
-        self._trainings: dict[str, dict[int, list[Mapping[str, float]]]] = {}
+        self._trainings: dict[str, dict[int, Training]] = {}
         finished = [record for record in records.values() if record.state == "finished"]
         for record in finished:
             took_s = record.seconds / record.epochs
-            told: list[Mapping[str, float]] = [{EPOCH_TIME: took_s, **metrics} for metrics in record.metrics]
+            told: Training = [{EPOCH_TIME: took_s, **metrics} for metrics in record.metrics]
             self._trainings.setdefault(_key(record.asked["policy"]), {})[record.asked["seed"]] = told
         self.epochs = max((record.epochs for record in finished), default=1)
 
