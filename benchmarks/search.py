@@ -28,6 +28,7 @@ import statistics
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -125,10 +126,8 @@ def ours(
         stopping=stopping,
         finalists=0,
     )
-    try:
+    with suppress(Spent):
         rehearse(plan, Simulated(WORKERS), [Ours(progress, limit_s)])
-    except Spent:
-        pass
     return progress
 
 

@@ -26,12 +26,13 @@ from automix_search.cli.schema import schema
 from automix_search.cli.show import show
 from automix_search.cli.status import status
 from automix_search.cli.validate import validate
+from automix_search.cli.verify import verify
 from automix_search.cli.watch import watch
 from automix_search.errors import AutomixError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
 SEARCHES = (launch, resume, status, leaderboard, compare, report, watch, export, runs)
-for command in (*SEARCHES, show, distil, methods, gallery, validate, schema, doctor):
+for command in (*SEARCHES, show, distil, verify, methods, gallery, validate, schema, doctor):
     app.command()(command)
 app.add_typer(presets)
 

@@ -46,14 +46,14 @@ def _would_have_been(audit: Mapping[str, Any]) -> str:
 def _found(audit: Mapping[str, Any]) -> str:
     end, found, assumed = audit["epochs"], audit["found"]["first_epoch"], audit["assumed"]["first_epoch"]
     if not audit["enough"]:
-        return f"{audit['warning']}, so that epoch {assumed} of {end} stays an assumption"
+        return f"{audit['warning']}; epoch {assumed} of {end} stays an assumption"
     if not audit["decides"]:
         first = "no first rung" if found is None else f"epoch {found} as the first rung"
         return (
             f"epoch {assumed} of {end}, as asked, has {_agreement(audit, assumed)}; the audit finds {first}"
         )
     if found is None:
-        return f"{audit['warning']}, so that nothing is to be stopped early"
+        return f"{audit['warning']}; nothing is to be stopped early"
     return f"epoch {found} of {end} ranks like the end with {_agreement(audit, found)}"
 
 

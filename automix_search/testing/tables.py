@@ -135,7 +135,7 @@ class RecordedTable(AbstractTrainer):
         finished = [record for record in records.values() if record.state == "finished"]
         for record in finished:
             took_s = record.seconds / record.epochs
-            told = [{EPOCH_TIME: took_s, **metrics} for metrics in record.metrics]
+            told: list[Mapping[str, float]] = [{EPOCH_TIME: took_s, **metrics} for metrics in record.metrics]
             self._trainings.setdefault(_key(record.asked["policy"]), {})[record.asked["seed"]] = told
         self.epochs = max((record.epochs for record in finished), default=1)
 

@@ -37,7 +37,7 @@ def audit_of(
     epochs = Counter(int(record.asked["epochs"]) for record in searched).most_common(1)[0][0]
     peers = [record for record in searched if record.asked["epochs"] == epochs]
     asha = rule if isinstance(rule, Asha) else Asha()
-    curves = [_curve(record, objective) for record in peers if _runs_to_the_end(record, rule)]
+    curves = [_curve(record, objective.metric) for record in peers if _runs_to_the_end(record, rule)]
     first, reduction = asha.assumed(epochs)
     found = audit(curves, epochs, also=(first,))
     return {
@@ -61,10 +61,9 @@ def _runs_to_the_end(record: Record, rule: AbstractStopping) -> bool:
     return record.state == "finished"
 
 
-def _curve(record: Record, objective: Objective) -> Curve:
-    sign = 1.0 if objective.direction == "max" else -1.0
-    metric = objective.metric
-    return {int(row["epoch"]): sign * row[metric] for row in record.metrics if metric in row}
+def _curve(record: Record, metric: str) -> Curve:
+    """Whether larger is better does not matter: two rankings that are both turned round agree as before."""
+    return {int(row["epoch"]): row[metric] for row in record.metrics if metric in row}
 
 
 def _rungs(found: Audit) -> list[dict[str, Any]]:

@@ -78,11 +78,11 @@ NOTHING = {"first_epoch": None, "reduction": None}
         ),
         (
             {"found": NOTHING, "warning": "no epoch was found", "stopped": 1},
-            "no epoch was found, so that nothing is to be stopped early; 1 training was stopped early.",
+            "no epoch was found; nothing is to be stopped early; 1 training was stopped early.",
         ),
         (
             {"enough": False, "decides": False, "found": NOTHING, "warning": "only 4", "stopped": 0},
-            "only 4, so that epoch 3 of 24 stays an assumption; 0 trainings were stopped early.",
+            "only 4; epoch 3 of 24 stays an assumption; 0 trainings were stopped early.",
         ),
         (
             {"decides": False, "assumed": {"first_epoch": 6, "reduction": 3}, "found": NOTHING},

@@ -119,6 +119,15 @@ def test_killed_and_resumed_the_audit_finds_the_same(tmp_path: Path, whole: RunF
     assert run.leaderboard.read_text() == whole.leaderboard.read_text()
 
 
+def test_killed_and_resumed_where_smaller_is_better(tmp_path: Path) -> None:
+    run, whole = create_run(tmp_path, "run"), create_run(tmp_path, "whole")
+    conduct(whole, plan(Asha(), 0.0, "min"), in_process())
+    with pytest.raises(Killed):
+        conduct(run, plan(Asha(), 0.0, "min"), in_process(), [KillAt(190)])
+    conduct(run, plan(Asha(), 0.0, "min"), in_process(), resume=True)
+    assert ends(run) == ends(whole)
+
+
 def test_the_audit_of_a_run(whole: RunFolder) -> None:
     records = read_records(whole.ledger)
     found = audit_of(records, Toy().objective, Asha())
