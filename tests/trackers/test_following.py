@@ -167,23 +167,28 @@ def test_nothing_of_the_environment_is_kept(kind, tracker, tmp_path, monkeypatch
     assert [file for file in files if secret.encode() in file.read_bytes()] == []
 
 
+KILLED = """
+import os, pathlib, signal
+from followed import searched
+from automix_search.trackers.following import Place
+
+def killed(place, whole=Place.advance):
+    if place.events == int(os.environ["AT"]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    whole(place)
+
+Place.advance = killed
+searched(pathlib.Path(os.environ["FOLDER"]), [eval(os.environ["TRACKER"])])
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("event", [9, 30])
+@pytest.mark.parametrize("event", [4, 17])
 def test_killed_without_a_word_and_resumed(kind, tracker, tmp_path, event):
-    script = (
-        "import os, pathlib, signal; from followed import searched\n"
-        "class Kill:\n"
-        "    left = int(os.environ['AT'])\n"
-        "    def noticed(self, event, records):\n"
-        "        self.left -= 1\n"
-        "        self.left or os.kill(os.getpid(), signal.SIGKILL)\n"
-        "searched(pathlib.Path(os.environ['FOLDER']), [eval(os.environ['TRACKER'])], observers=[Kill()])\n"
-    )
     own = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}  # not this process's
     environment = {**own, "AT": str(event), "FOLDER": str(tmp_path), "TRACKER": repr(tracker)}
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, cwd=Path(__file__).parent, check=False
-    )
+    command = [sys.executable, "-c", KILLED]
+    done = subprocess.run(command, env=environment, cwd=Path(__file__).parent, check=False)
     assert done.returncode == -signal.SIGKILL
     searched(tmp_path, [tracker], resume=True)
     assert READERS[kind](tmp_path) == in_the_ledger(tmp_path)
