@@ -33,8 +33,10 @@ from automix_search.tuning.strategies import Sampling
 from automix_search.tuning.winner import exported
 from automix_search.validation import check_format, dump, validate
 
-DECISIVE = ("space", "trainer", "epochs", "seed", "strategy", "sampler", "grid_points", "scheduler")
-"""What must not change when a search goes on."""
+DECISIVE = (
+    "space", "trainer", "objective", "epochs", "seed", "strategy", "sampler", "grid_points", "scheduler", "confirm",
+)  # fmt: skip
+"""What must not change when a search goes on; of the confirmation, lest seeds are added until an answer comes out."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from automix_search.evidence.best import chance_of_best
 from automix_search.evidence.comparisons import Answer, Comparison, compare, overall
 from automix_search.evidence.layout import Direction, Noise, Scores, residual_noise
 from automix_search.evidence.paired import PairedDifference, paired_difference
-from automix_search.evidence.pareto import distances, front, knee
+from automix_search.evidence.pareto import distances, front
 from automix_search.evidence.race import rounds, survivors
 from automix_search.evidence.scores import score_over_seeds
 from automix_search.evidence.settle import (
@@ -34,7 +34,6 @@ __all__ = [
     "fewest_seeds",
     "front",
     "judge",
-    "knee",
     "needed_effect",
     "overall",
     "paired_difference",

@@ -27,17 +27,14 @@ def front(points: ArrayLike, directions: Sequence[Direction]) -> tuple[int, ...]
     return tuple(int(place) for place in np.flatnonzero(usable & ~beaten))
 
 
-def distances(
-    points: ArrayLike, directions: Sequence[Direction], weights: Sequence[float] | None = None
-) -> dict[int, float]:
-    """How far each point of the front lies from the ideal one, by its place.
+def distances(points: ArrayLike, directions: Sequence[Direction]) -> dict[int, float]:
+    """How far each point of the front lies from the ideal one, by its place; the nearest is the knee.
 
     Each objective is scaled to 0 at the best and 1 at the worst of the front; the ideal point is best in all.
 
     Args:
         points: As for `front`.
         directions: Which way each objective is better.
-        weights: How much the squared distance in each objective counts; all alike if left out.
     """
     places = front(points, directions)
     if not places:
@@ -45,21 +42,7 @@ def distances(
     costs = _costs(points, directions)[list(places)]
     best, worst = costs.min(axis=0), costs.max(axis=0)
     scaled = (costs - best) / np.where(worst > best, worst - best, 1.0)
-    found = np.sqrt((scaled**2 * (1.0 if weights is None else np.asarray(weights))).sum(axis=1))
-    return dict(zip(places, map(float, found), strict=True))
-
-
-def knee(
-    points: ArrayLike, directions: Sequence[Direction], weights: Sequence[float] | None = None
-) -> int | None:
-    """The place of the point of the front that lies nearest to the ideal one; of points as near, the first.
-
-    Returns:
-        None where no point is on the front.
-    """
-    found = distances(points, directions, weights)
-    nearest = min(found.values(), default=0.0)
-    return next((place for place, far in found.items() if far <= nearest * (1 + 1e-9)), None)
+    return dict(zip(places, map(float, np.linalg.norm(scaled, axis=1)), strict=True))
 
 
 def _costs(points: ArrayLike, directions: Sequence[Direction]) -> NDArray[np.float64]:

@@ -90,19 +90,18 @@ def _to_settle(verdict: Verdict, rows: Sequence[Row], run: Path | None) -> str:
         return "No practical number of seeds would settle it: take what is cheaper."
     trainings = count(settled.seeds * len(verdict.scores), "training")
     told = f"If means and spread stay as they are, {settled.seeds} fresh seeds settle it ({trainings})"
-    return f"{told}." if run is None else f"{told}:\n{_again(verdict, settled.seeds, rows, run)}"
+    row = next(row for row in rows if row.name == verdict.candidate)
+    if run is None or row.population_s is not None:  # a schedule is no point of the space
+        return f"{told}."
+    return f"{told}:\n{_again(verdict, settled.seeds, run)}"
 
 
-def _again(verdict: Verdict, seeds: int, rows: Sequence[Row], run: Path) -> str:
-    """What to type for a confirmation of the same candidate on other seeds."""
-    rank = next(row.rank for row in rows if row.name == verdict.candidate)
-    file, export = run / "policy.yaml", ""
-    if rank > 1:
-        file = Path("candidate.yaml")
-        export = command("export", run, "--rank", str(rank), "-o", str(file)) + " && "
+def _again(verdict: Verdict, seeds: int, run: Path) -> str:
+    """What to type for a confirmation of the same candidate, the best that a warm start finds, on other seeds."""
     fresh = str(max(verdict.seeds))  # a seed that no search begins with by itself
-    options = ("--space", str(file), "--trials", "1", "--seed", fresh, "--set", f"confirm.seeds={seeds}")
-    return export + command("launch", run / "launch.yaml", *options, "--name", f"{run.name}-again")
+    point = ("--warm-start", str(run), "--trials", "1", "--sampler", "random", "--set", "portfolio=1")
+    options = (*point, "--seed", fresh, "--set", f"confirm.seeds={seeds}")
+    return command("launch", run / "launch.yaml", *options, "--name", f"{run.name}-again")
 
 
 def _silent(verdict: Verdict, rows: Sequence[Row]) -> str:
@@ -116,7 +115,12 @@ def _leader(row: Row) -> str:
     """Which policy the run gives out, and why."""
     if row.distance is not None:
         return f"policy.yaml is `{row.name}`, of the Pareto front the point nearest to the ideal one."
-    return f"policy.yaml is `{row.name}`, who leads on validation: {score(row.valid)} in the race."
+    found = (
+        f"{score(row.valid)} in the race"
+        if row.valid
+        else f"{number(row.search)} in the search, without a race"
+    )
+    return f"policy.yaml is `{row.name}`, who leads on validation: {found}."
 
 
 def _chances(chances: dict[str, float]) -> str:

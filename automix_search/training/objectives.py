@@ -54,9 +54,11 @@ def aimed(trainer: AbstractTrainer, objectives: Sequence[Objective]) -> Abstract
     """A trainer for a search with these objectives, the first of which guides what takes a single one.
 
     Raises:
-        InputError: A recipe knows no such metric, or the data has none.
+        InputError: The first one is a cost, or a recipe knows no such metric.
     """
     first, *others = objectives
+    if first.metric in COSTS.values():
+        raise InputError("the first objective guides the search and cannot be a cost; name a metric first")
     if isinstance(trainer.settings, Recipe):
         trainer = trainer.with_settings(_measuring(trainer.settings, first, others))
     found = copy.copy(trainer)
@@ -66,8 +68,6 @@ def aimed(trainer: AbstractTrainer, objectives: Sequence[Objective]) -> Abstract
 
 def _measuring(recipe: Recipe, first: Objective, others: Sequence[Objective]) -> Recipe:
     """A recipe whose trainings report all objectives."""
-    if first.metric in COSTS.values():
-        raise InputError("the first objective guides the search and cannot be a cost; name a metric first")
     known = {metric.name for metric in METRICS}
     wanted = [other.metric for other in others if other.metric not in COSTS.values()]
     for name in (first.metric, *wanted):

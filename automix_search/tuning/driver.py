@@ -70,6 +70,7 @@ class Driver:
         self._again: deque[Job] = deque()
         self._running: dict[str, _Running] = {}
         self._exhausted = False
+        self._begun = 0
 
     @property
     def finished(self) -> bool:
@@ -80,9 +81,21 @@ class Driver:
         """Take up a search that an earlier process left: unfinished jobs are proposed again, finished ones never."""
         for stage in self._stages:
             stage.restore(self._ledger.records)
+        self._begun = self._begun_before()
         for record in self._ledger.records.values():
             if not record.ended:
                 self._again.append(job_of(record, trainer, methods))
+
+    def _begun_before(self) -> int:
+        """The place of the last stage that waits and has begun since the search was asked for so many trials."""
+        waiting = {stage.name: place for place, stage in enumerate(self._stages) if stage.waits}
+        begun, trials = 0, None
+        for event in self._ledger.events:
+            if event["event"] == "opened" and event["trials"] != trials:
+                begun, trials = 0, event["trials"]
+            elif event["event"] == "asked":
+                begun = max(begun, waiting.get(event["stage"], 0))
+        return begun
 
     def next_job(self) -> Job | None:
         """The next training to start; None when there is nothing to start now."""
@@ -103,9 +116,10 @@ class Driver:
             self._write("mutated", job=job.name, params=changed)
 
     def _propose(self) -> Job | None:
+        """The next job of the stages; once a stage that waits has begun, those before it are over for good."""
         running = {running.job.stage for running in self._running.values()}
         before: set[Stage] = set()
-        for stage in self._stages:
+        for place, stage in enumerate(self._stages[self._begun :], self._begun):
             if stage.waits and running & before:
                 return None
             before.add(stage.name)
@@ -113,6 +127,7 @@ class Driver:
                 continue
             job = stage.propose()
             if job is not None:
+                self._begun = place if stage.waits else self._begun
                 return job
         self._exhausted = not self._running
         return None

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import dropwhile, takewhile
 from typing import Any
 
 import optuna
@@ -250,8 +251,8 @@ def spent_s(events: Sequence[Event], trials: int) -> float:
     asked_since = max(
         (place for place, event in enumerate(events) if _asks_for_more(event, trials)), default=-1
     )
-    searching = [event for event in events[asked_since + 1 :] if event["event"] in ("opened", "asked")]
-    return elapsed_s([event for event in searching if event.get("stage") not in ("race", "confirm")])
+    since = dropwhile(lambda event: event["event"] != "opened", events[asked_since + 1 :])
+    return elapsed_s(takewhile(lambda event: event.get("stage") not in ("race", "confirm"), since))
 
 
 def _asks_for_more(event: Event, trials: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from pathlib import Path
 
@@ -260,3 +261,20 @@ def test_a_signal_stops_cleanly(run, number):
     assert [record.state for record in records().values()] == ["finished", "finished", "interrupted"]
     assert load_policy("runs/first/policy.yaml").provenance.run == "first"
     assert "interrupted" in run("status", "first").out
+
+
+@pytest.mark.parametrize("sampler", ["random", "grid"])
+def test_what_would_settle_the_verdict_can_be_typed(run, sampler):
+    """The candidate is confirmed anew, at its very point of the space, whoever leads and whatever came first."""
+    changes = ("--set", "confirm={seeds: 2, margin: 0.0001}", "--set", "race.seeds=1")
+    outcome = run("launch", "--trainer", "toy.py:Swaying", "--name", "first", "--cluster", "debug", "--trials", 8,
+                  "--sampler", sampler, *changes)  # fmt: skip
+    typed = next(line for line in outcome.out.splitlines() if line.startswith("automix-search launch"))
+    again = run(*shlex.split(typed)[1:])
+    assert again.code == 0, again.err
+    found, anew = (
+        json.loads(Path("runs", name, "verdict.json").read_text()) for name in ("first", "first-again")
+    )
+    assert records("first-again")["t0000"].asked["params"] == records()[found["candidate"]].asked["params"]
+    assert len(anew["seeds"]) == found["to_settle"]["seeds"]
+    assert not set(anew["seeds"]) & set(found["seeds"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automix_search.evidence import front, knee
+from automix_search.evidence import distances, front
 
 POINTS = [(0.90, 3.0), (0.95, 9.0), (0.93, 4.0), (0.92, 5.0), (0.90, 3.5)]
 DIRECTIONS = ("max", "min")
@@ -32,29 +32,27 @@ def test_the_front_by_hand() -> None:
     assert front([], DIRECTIONS) == ()
 
 
-def test_the_knee_is_near_the_best_of_both() -> None:
-    # On the front, scaled: (1, 0), (0, 1), (0.4, 1/6).
-    assert knee(POINTS, DIRECTIONS) == 2
-    assert knee(POINTS, DIRECTIONS, weights=(1, 0)) == 1
-    assert knee(POINTS, DIRECTIONS, weights=(0, 1)) == 0
-    assert knee([], DIRECTIONS) is None
+def test_distances_by_hand() -> None:
+    """The front scaled to 0 at its best and 1 at its worst: (1, 0), (0, 1), (0.4, 1/6)."""
+    found = distances(POINTS, DIRECTIONS)
+    assert found == pytest.approx({0: 1.0, 1: 1.0, 2: math.hypot(0.4, 1 / 6)})
+    assert distances([], DIRECTIONS) == {}
 
 
-def test_of_points_as_near_the_first_is_taken() -> None:
-    assert knee([(1.0, 5.0), (0.0, 2.0)], DIRECTIONS) == 0
-    assert knee([(0.0, 2.0), (1.0, 5.0)], DIRECTIONS) == 0
-    assert knee([(0.5, 2.0), (0.5, 2.0)], DIRECTIONS) == 0
+def test_equal_points_are_equally_far() -> None:
+    assert distances([(1.0, 5.0), (0.0, 2.0)], DIRECTIONS) == {0: 1.0, 1: 1.0}
+    assert distances([(0.5, 2.0), (0.5, 2.0)], DIRECTIONS) == {0: 0.0, 1: 0.0}
 
 
 def test_what_is_no_number_is_on_no_front_and_beats_nobody() -> None:
     points = [(0.9, math.nan), (math.inf, 1.0), (0.5, 2.0)]
     assert front(points, DIRECTIONS) == (2,)
-    assert knee(points[:2], DIRECTIONS) is None
+    assert distances(points[:2], DIRECTIONS) == {}
 
 
 def test_an_objective_that_is_the_same_for_all_decides_nothing() -> None:
     points = [(*point, 7.0) for point in POINTS]
-    assert knee(points, (*DIRECTIONS, "max")) == knee(POINTS, DIRECTIONS)
+    assert distances(points, (*DIRECTIONS, "max")) == distances(POINTS, DIRECTIONS)
 
 
 @given(tables, turns)
@@ -69,17 +67,9 @@ def test_the_front_is_what_nothing_beats(points, turns) -> None:
 
 
 @given(tables, turns)
-def test_the_knee_is_on_the_front_and_heeds_no_scale(points, turns) -> None:
+def test_distances_are_of_the_front_and_heed_no_scale(points, turns) -> None:
     directions = turns[: len(points[0])]
-    found = knee(points, directions)
-    assert found in front(points, directions)
+    found = distances(points, directions)
+    assert tuple(found) == front(points, directions)
     stretched = [[8 * value - 3 for value in point] for point in points]
-    assert knee(stretched, directions) == found
-
-
-@pytest.mark.parametrize("weights", [None, (2.0, 1.0)])
-def test_it_is_the_nearest_by_the_weighted_distance(weights) -> None:
-    scaled = {0: (1.0, 0.0), 1: (0.0, 1.0), 2: (0.4, 1 / 6)}
-    first, second = weights or (1, 1)
-    distance = {place: first * x**2 + second * y**2 for place, (x, y) in scaled.items()}
-    assert knee(POINTS, DIRECTIONS, weights) == min(distance, key=distance.__getitem__)
+    assert distances(stretched, directions) == pytest.approx(found)

@@ -81,19 +81,18 @@ def test_undecided_tells_what_would_settle_it(tmp_path: Path) -> None:
     said = told(search, tmp_path / "first")
     assert "Undecided: 5 seeds cannot tell whether t0000, the best trial, is better than `none`" in said
     assert f"{seeds} fresh seeds settle it ({2 * seeds} trainings):\nautomix-search launch" in said
-    assert f"launch {tmp_path}/first/launch.yaml --space {tmp_path}/first/policy.yaml --trials" in said
-    assert f"--trials 1 --seed 55 --set confirm.seeds={seeds} --name first-again" in said
+    assert f"launch {tmp_path}/first/launch.yaml --warm-start {tmp_path}/first --trials 1" in said
+    assert f"--seed 55 --set confirm.seeds={seeds} --name first-again" in said
     assert "automix-search" not in told(search)
 
 
-def test_a_candidate_that_does_not_lead_is_exported_first(tmp_path: Path) -> None:
-    search = searched(t0000=0.7, none=0.7)
-    search.raced("none", 1, 0.9)
-    for seed, swing in zip(SEEDS, (-0.01, 0.012, 0.0, 0.008, -0.006), strict=True):
-        search.confirmed("t0000", seed, valid=0.7, test=0.703 + swing)
-    said = told(search, tmp_path)
-    assert f"automix-search export {tmp_path} --rank 2 -o candidate.yaml && automix-search launch" in said
-    assert "--space candidate.yaml" in said
+def test_without_a_race_the_search_says_who_leads() -> None:
+    search = Rehearsal()
+    for name, mean in (("t0000", 0.8), ("none", 0.7)):
+        search.trained(name, mean, "search" if name == "t0000" else "baseline")
+        for seed, stray in zip(SEEDS, NOISE[0], strict=True):
+            search.confirmed(name, seed, valid=mean, test=mean + stray * mean)
+    assert "`t0000`, who leads on validation: 0.8000 in the search, without a race." in told(search)
 
 
 def test_one_seed_says_nothing() -> None:

@@ -139,6 +139,27 @@ def test_a_search_stays_within_its_budget_and_still_answers(
     assert run.verdict.exists()
 
 
+def test_a_race_that_is_cheaper_than_thought_lets_no_further_trial_start(
+    run: RunFolder, clock: Ticking
+) -> None:
+    """Its short trainings lower what a training is thought to take, and with it what is kept."""
+
+    class Shorter(Toy):
+        def train(self, assignment):  # type: ignore[no-untyped-def]
+            for metrics in super().train(assignment):
+                clock.now += 10 if assignment.seed == plan.seed else 1
+                yield metrics
+
+    plan = toy_plan(Shorter(), trials=500, budget=Compute("cpu", 3000), sampler="random")
+    conduct(run, plan, by(clock))
+    stages = [event["stage"] for event in read_ledger(run.ledger) if event["event"] == "asked"]
+    decided = [stage for stage in stages if stage in ("race", "confirm")]
+    assert len(decided) > 32
+    assert stages[-len(decided) :] == sorted(decided, reverse=True)
+    conduct(run, plan, by(clock), resume=True)
+    assert len(read_records(run.ledger)) == len(stages)
+
+
 def test_two_threads_cost_twice_as_much(run: RunFolder, clock: Ticking) -> None:
     plan = toy_plan(ticking(clock), trials=500, budget=Compute("cpu", 600), sampler="random")
     conduct(run, plan, by(clock, threads=2))

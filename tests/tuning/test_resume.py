@@ -145,6 +145,22 @@ def test_the_confirmation_uses_up_no_time_budget() -> None:
     assert spent_s(events, 8) == 2
 
 
+def test_a_training_that_was_cut_off_uses_up_the_time_budget() -> None:
+    events = history(("opened", 10, 8), ("asked", 12, "search"), ("reported", 40, None), ("opened", 100, 8))
+    assert spent_s(events, 8) == 30
+
+
+def test_more_trials_after_a_race_use_up_the_time_budget_too() -> None:
+    events = history(
+        ("opened", 10, 8),
+        ("asked", 12, "race"),
+        ("opened", 20, 16),
+        ("asked", 25, "search"),
+        ("opened", 90, 16),
+    )
+    assert spent_s(events, 16) == 5
+
+
 def test_more_trials_get_the_time_budget_anew() -> None:
     events = history(
         ("opened", 10, 8), ("asked", 12, "search"), ("opened", 100, 16), ("asked", 105, "search")

@@ -169,3 +169,9 @@ def test_a_trainer_of_ones_own_is_aimed_without_being_changed() -> None:
     found = aimed(toy, [Objective("score", "max"), Objective("cost", "min")])
     assert len(found.objective.all) == 2
     assert toy.objective.also == ()
+
+
+def test_no_trainer_is_aimed_at_a_cost_alone() -> None:
+    """It has no test split, on which the verdict would be found missing after a whole search."""
+    with pytest.raises(InputError, match="cannot be a cost"):
+        aimed(Toy(), [Objective("step_time_s", "min")])

@@ -18,8 +18,8 @@ ASSUMED_REDUCTION = 3
 class Asha(AbstractStopping):
     """Asynchronous successive halving: at each rung only the best 1/reduction of the trainings go on.
 
-    The first `reduction` trainings to reach a rung always go on, and so does whoever is within noise of the last that
-    does. Augmentation ranks late: with few epochs strong policies look worse than they are. So baselines and a few
+    The first `reduction` - 1 trainings to reach a rung always go on, and so does whoever is within noise of the last
+    that does. Augmentation ranks late: with few epochs strong policies look worse than they are. So baselines and a few
     trials, the sentinels, run to their end, and as soon as six have, an audit of their curves says where the first rung
     is and how many go on; perhaps nothing is to be stopped. Until then a quarter of the epochs is assumed. Policies
     that mix or transform automatically most of the time, or learn, are judged from the second rung on.
