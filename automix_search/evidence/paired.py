@@ -11,6 +11,9 @@ from scipy.special import stdtr, stdtrit
 
 from automix_search.evidence.layout import ROUNDING, Direction
 
+FEWEST_ALIKE = 3
+"""On so many seeds two must score the same to be taken for the same: on two, coarse scores often do by chance."""
+
 
 @dataclass(frozen=True)
 class PairedDifference:
@@ -21,8 +24,8 @@ class PairedDifference:
 
     Where all differences are one number, t knows no spread and would be certain after two seeds. That happens by
     chance with coarse scores, such as an accuracy on few samples. The sign test stands in: equal signs on `n` seeds
-    have p = 2^(1 - n), and the interval is that number where this is small enough. Two that score the same on every
-    seed are taken for the same.
+    have p = 2^(1 - n), and the interval is that number where this is small enough. Two that score the same on each
+    of three seeds or more are taken for the same.
 
     Attributes:
         gain: Mean difference; positive where the first is better.
@@ -57,7 +60,8 @@ class PairedDifference:
         """The interval that misses the true gain with probability `error`, such as 0.05; None where there is none."""
         if self.standard_error is None or self.p is None:
             return None
-        if self.standard_error == 0 and self.gain and self.p > error:
+        by_chance = self.p > error if self.gain else self.seeds < FEWEST_ALIKE
+        if self.standard_error == 0 and by_chance:
             return None
         reach = -float(stdtrit(self.seeds - 1, error / 2)) * self.standard_error
         return self.gain - reach, self.gain + reach

@@ -34,6 +34,7 @@ class Verdict(Spec):
     direction: Direction
     margin: float = Field(ge=0, description="The largest difference that does not matter.")
     confidence: float = Field(gt=0, lt=1, description="Of all comparisons together.")
+    looks: int = Field(1, ge=1, description="How often the test split was looked at, this time among them.")
     seeds: tuple[int, ...] = Field(description="Seeds that candidate and baselines have in common.")
     scores: dict[str, SeedScores] = Field(description="Of the candidate and the baselines.")
     comparisons: tuple[Comparison, ...] = Field(description="With each baseline.")
@@ -52,6 +53,7 @@ def judge(
     direction: Direction,
     margin: float,
     confidence: float = 0.95,
+    looks: int = 1,
 ) -> Verdict:
     """Judge a candidate that was chosen without these scores.
 
@@ -62,12 +64,15 @@ def judge(
         metric: What was scored.
         direction: Which way it is better.
         margin: The largest difference that does not matter, in the metric's unit.
-        confidence: Of all comparisons together.
+        confidence: Of all comparisons together, at the first look.
+        looks: How often the test split was looked at, this time among them. Each look has half the error of the one
+            before, so that all of them together stay below twice that of the first.
 
     Raises:
         ValueError: A baseline has no seed in common with the candidate.
     """
     rivals = [name for name in baselines if name != candidate]
+    confidence = 1 - (1 - confidence) / 2 ** (looks - 1)
     differences = {name: paired_difference(scores[candidate], scores[name], direction) for name in rivals}
     comparisons = compare(differences, margin, confidence)
     answer = overall([one.answer for one in comparisons])
@@ -79,6 +84,7 @@ def judge(
         direction=direction,
         margin=margin,
         confidence=confidence,
+        looks=looks,
         seeds=tuple(sorted(set.intersection(*(set(values) for values in judged.values())))),
         scores={name: _seed_scores(values) for name, values in judged.items()},
         comparisons=comparisons,

@@ -30,7 +30,8 @@ def verdict_told(
         return _unconfirmed(scored, objective)
     chances = "" if verdict.chance_of_best is None else _chances(verdict.chance_of_best)
     advice = _advice(verdict, scored, run)
-    sentences = (sentence(verdict), _silent(verdict, rows), chances, advice, _leader(scored[0]))
+    again, silent = _looks(verdict), _silent(verdict, rows)
+    sentences = (sentence(verdict), again, silent, chances, advice, _leader(scored[0]))
     return "\n".join(part for part in sentences if part)
 
 
@@ -89,7 +90,9 @@ def _to_settle(verdict: Verdict, rows: Sequence[Row], run: Path | None) -> str:
     if settled is None:
         return "No practical number of seeds would settle it: take what is cheaper."
     trainings = count(settled.seeds * len(verdict.scores), "training")
-    told = f"If means and spread stay as they are, {settled.seeds} fresh seeds settle it ({trainings})"
+    told = (
+        f"If means and spread stay as they are, {settled.seeds} fresh seeds settle it ({trainings} to judge)"
+    )
     row = next(row for row in rows if row.name == verdict.candidate)
     if run is None or row.population_s is not None:  # a schedule is no point of the space
         return f"{told}."
@@ -100,8 +103,19 @@ def _again(verdict: Verdict, seeds: int, run: Path) -> str:
     """What to type for a confirmation of the same candidate, the best that a warm start finds, on other seeds."""
     fresh = str(max(verdict.seeds))  # a seed that no search begins with by itself
     point = ("--warm-start", str(run), "--trials", "1", "--sampler", "random", "--set", "portfolio=1")
+    point = (*point, "--set", "race.seeds=1")
     options = (*point, "--seed", fresh, "--set", f"confirm.seeds={seeds}")
     return command("launch", run / "launch.yaml", *options, "--name", f"{run.name}-again")
+
+
+def _looks(verdict: Verdict) -> str:
+    """That this is not the first look, and what follows from it."""
+    if verdict.looks == 1:
+        return ""
+    return (
+        f"This is look {verdict.looks} at the test split: trials were added after an answer had been seen. "
+        f"Each look is held to half the error of the one before."
+    )
 
 
 def _silent(verdict: Verdict, rows: Sequence[Row]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from automix_search.compute.jobs import Clock
 from automix_search.training.base import Resources
-from automix_search.tuning.ledger import ENDINGS
+from automix_search.tuning.ledger import BUDGET_SPENT, ENDINGS
 from automix_search.tuning.stages import AbstractStage
 
 Event = Mapping[str, Any]
@@ -143,7 +143,7 @@ class ComputeBudget:
         clock: What the events are dated by.
     """
 
-    reason = "compute budget"
+    reason = BUDGET_SPENT
 
     def __init__(
         self,

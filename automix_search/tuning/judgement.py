@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from automix_search.documents import Document, write_atomically
 from automix_search.errors import InputError
@@ -19,7 +20,12 @@ from automix_search.validation import dump, validate
 
 
 def judgement(
-    records: Mapping[str, Record], objective: Objective, *, margin: float | None, confidence: float
+    records: Mapping[str, Record],
+    objective: Objective,
+    *,
+    margin: float | None,
+    confidence: float,
+    looks: int = 1,
 ) -> Verdict | None:
     """What the confirmation says of the best trial against each baseline; None before it says anything.
 
@@ -27,7 +33,8 @@ def judgement(
         records: All jobs of the run, by name.
         objective: What was optimised.
         margin: The largest difference that does not matter; None takes what is usual for the metric.
-        confidence: Of all comparisons together.
+        confidence: Of all comparisons together, at the first look.
+        looks: How often the test split was looked at, this time among them.
     """
     scores = tested(records.values(), objective.metric)
     candidate = best_trial(records, objective)
@@ -45,7 +52,19 @@ def judgement(
         direction=objective.direction,
         margin=_usual(objective, scores, paired) if margin is None else margin,
         confidence=confidence,
+        looks=looks,
     )
+
+
+def looks_of(events: Iterable[Mapping[str, Any]]) -> int:
+    """How often a search has come to a confirmation: once, and again each time after it was asked for other trials."""
+    trials, confirmed = None, set()
+    for event in events:
+        if event["event"] == "opened":
+            trials = event["trials"]
+        elif event["event"] == "asked" and event["stage"] == "confirm":
+            confirmed.add(trials)
+    return max(len(confirmed), 1)
 
 
 def _usual(objective: Objective, scores: Mapping[str, Mapping[int, float]], baselines: list[str]) -> float:

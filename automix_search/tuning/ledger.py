@@ -17,6 +17,8 @@ from automix_search.hashed_files import found_from, seen_from
 
 State = Literal["asked", "finished", "pruned", "failed", "interrupted"]
 
+BUDGET_SPENT = "compute budget"
+"""Why a training was ended that could not be paid any more."""
 ENDINGS: tuple[State, ...] = ("finished", "pruned", "failed")
 
 STOPPED_EARLY = "stopped early"
@@ -69,6 +71,11 @@ class Record:
     def candidate(self) -> str:
         """Whose score it makes."""
         return str(self.asked["candidate"])
+
+    @property
+    def cut(self) -> bool:
+        """Whether a budget of compute ended it; with a larger one it is worth another attempt."""
+        return self.state == "pruned" and self.reason == BUDGET_SPENT
 
     @property
     def ended(self) -> bool:

@@ -65,7 +65,7 @@ class RaceStage(AbstractStage):
         racing = list(jobs)
         for count in rounds(len(self._seeds)):
             wanted = [retrained(jobs[name], "race", seed) for seed in self._seeds[:count] for name in racing]
-            missing = [job for job in wanted if job.name not in self._records]
+            missing = [job for job in wanted if self._is_missing(job.name)]
             if missing:
                 return missing if self._affordable(len(missing)) else []
             if not all(self._records[job.name].ended for job in wanted):
@@ -75,6 +75,10 @@ class RaceStage(AbstractStage):
                 break
         self._over = True
         return []
+
+    def _is_missing(self, name: str) -> bool:
+        record = self._records.get(name)
+        return record is None or record.cut
 
     def _left(self, racing: Sequence[str], seeds: Sequence[int]) -> list[str]:
         scores = _on(raced(self._records.values(), self._objective.metric), seeds)

@@ -21,7 +21,7 @@ from automix_search.tuning.best_policy import BestPolicy
 from automix_search.tuning.budget import ComputeBudget, Deadline, Limit, Share, share_of
 from automix_search.tuning.driver import Driver, Event, Observer
 from automix_search.tuning.finalists import finalists, jobs_of, judged
-from automix_search.tuning.judgement import judgement, write_verdict
+from automix_search.tuning.judgement import judgement, looks_of, write_verdict
 from automix_search.tuning.leaderboard import Row
 from automix_search.tuning.ledger import Ledger, Record, elapsed_s
 from automix_search.tuning.plan import SearchPlan
@@ -68,7 +68,7 @@ def conduct(
                 driver.restore(plan.trainer, plan.methods)
             executor.run(plan.trainer, driver)
             ledger.append("closed")
-            verdict = _judged(plan, ledger.records)
+            verdict = _judged(plan, ledger)
             write_verdict(verdict, run.verdict)
         except BaseException:
             with suppress(InputError):  # the first error is the one to tell
@@ -101,11 +101,17 @@ def rehearse(plan: SearchPlan, executor: Executor, observers: Sequence[Observer]
     each = share_of(plan.trainer.resources, executor.place.threads)
     executor.run(plan.trainer, _driver(plan, ledger, study, each, observers))
     ledger.append("closed")
-    return Rehearsal(ledger.records, _judged(plan, ledger.records))
+    return Rehearsal(ledger.records, _judged(plan, ledger))
 
 
-def _judged(plan: SearchPlan, records: Mapping[str, Record]) -> Verdict | None:
-    return judgement(records, plan.trainer.objective, margin=plan.margin, confidence=plan.confidence)
+def _judged(plan: SearchPlan, ledger: Ledger) -> Verdict | None:
+    return judgement(
+        ledger.records,
+        plan.trainer.objective,
+        margin=plan.margin,
+        confidence=plan.confidence,
+        looks=looks_of(ledger.events),
+    )
 
 
 def _directions(plan: SearchPlan) -> list[Direction]:

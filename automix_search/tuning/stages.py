@@ -82,7 +82,9 @@ class ConfirmStage(AbstractStage):
         self._waiting: list[Job] | None = None
 
     def restore(self, records: Mapping[str, Record]) -> None:
-        self._known = {name for name, record in records.items() if record.stage == "confirm"}
+        self._known = {
+            name for name, record in records.items() if record.stage == "confirm" and not record.cut
+        }
 
     def propose(self) -> Job | None:
         if self._waiting is None:

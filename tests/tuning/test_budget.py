@@ -189,3 +189,18 @@ def test_gpus_are_not_counted_for_a_trainer_that_uses_none() -> None:
     config = LaunchConfig(budget="2gpu-h", cluster="debug", trainer=None)
     with pytest.raises(InputError, match=r"counts gpus, but the trainer uses no GPU; give it in cpu-h"):
         resolve(config, trainer=Toy())
+
+
+def test_what_a_budget_cut_off_is_trained_with_a_larger_one(run: RunFolder, clock: Ticking) -> None:
+    small, large = (
+        toy_plan(ticking(clock), trials=2, race_seeds=1, budget=Compute("cpu", seconds))
+        for seconds in (62, 1000)
+    )
+    conduct(run, small, by(clock))
+    cut = [name for name, record in read_records(run.ledger).items() if record.cut]
+    assert cut
+    conduct(run, large, by(clock), resume=True)
+    records = read_records(run.ledger)
+    assert {records[name].stage for name in cut} == {"confirm"}
+    assert not any(records[name].cut for name in cut)
+    assert sum(record.state == "finished" for record in named(records.values(), "confirm")) == 4 * 5

@@ -142,3 +142,17 @@ def test_a_contender_that_fails_in_the_race_is_out(run: RunFolder) -> None:
     records = read_records(run.ledger)
     assert {name for name, record in records.items() if record.state == "failed"} >= {f"none@{first}"}
     assert raced(run)["none"] == [first]
+
+
+def test_a_second_look_at_the_test_split_is_told_and_held_to_half_the_error(run: RunFolder) -> None:
+    conduct(run, toy_plan(Noisy(0.003), trials=4), in_process())
+    first = read_verdict(run.verdict)
+    conduct(run, toy_plan(Noisy(0.003), trials=4), in_process(), resume=True)
+    again = read_verdict(run.verdict)
+    assert first == again
+    conduct(run, toy_plan(Noisy(0.003), trials=12), in_process(), resume=True)
+    second = read_verdict(run.verdict)
+    assert first is not None
+    assert second is not None
+    assert (first.looks, first.confidence) == (1, 0.95)
+    assert (second.looks, second.confidence) == (2, pytest.approx(0.975))

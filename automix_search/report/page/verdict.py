@@ -19,7 +19,10 @@ WORDS = {"against", "answer", "name"}
 def verdict(material: Material) -> Section:
     """The answer; what is known so far where there is none yet."""
     found = material.verdict
-    said = verdict_told(material.rows, material.objective, found, material.run.path).splitlines()
+    run = (
+        material.run.path if material.launch.get("trainer") else None
+    )  # objects are in no file to launch again
+    said = verdict_told(material.rows, material.objective, found, run).splitlines()
     first, *others = said if material.events else ["The search has not begun yet."]
     parts: list[Part] = [Paragraph(first, strong=True), *map(Paragraph, others)]
     if found is not None:
