@@ -20,6 +20,7 @@ from torch.func import functional_call, jvp
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from automix_search.errors import InputError
+from automix_search.learned.fixed_norm import FixedNorm
 from automix_search.signals import classifier
 from automix_search.signals.layers import plain
 
@@ -64,7 +65,8 @@ def policy_gradient(
     Raises:
         InputError: The optimiser's step cannot be differentiated here.
     """
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # other kernels have no second derivatives
+    # Other kernels of attention have no second derivatives.
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), FixedNorm():
         value = _FORMS[form](model, optimizer, inner, outer)
         return list(torch.autograd.grad(value, policy, allow_unused=True, materialize_grads=True))
 
