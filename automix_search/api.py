@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from automix_search.compute.executors import executor_of
 from automix_search.documents import Document, read_yaml, to_yaml, write_atomically
 from automix_search.errors import InputError
+from automix_search.evidence import Verdict
+from automix_search.hashed_files import seen_from
 from automix_search.launch import Launch, LaunchConfig, read_launch, resolve, seconds
 from automix_search.metrics import Metric
 from automix_search.policy import Policy, save_policy
 from automix_search.presets import find_preset
 from automix_search.spaces import Space, space_of
+from automix_search.trackers import following
 from automix_search.training.base import AbstractTrainer, Objective
 from automix_search.training.factory import trainer_from_objects
 from automix_search.training.recipe import Recipe
+from automix_search.tuning.budget import ONE_CORE, Share, share_of
 from automix_search.tuning.driver import Observer
+from automix_search.tuning.judgement import read_verdict
+from automix_search.tuning.kept_weights import keep_weights, kept_names
 from automix_search.tuning.leaderboard import Row, leaderboard
 from automix_search.tuning.ledger import read_records
 from automix_search.tuning.run_folder import RunFolder, create_run, find_run
@@ -27,8 +33,10 @@ from automix_search.tuning.strategies import Sampling
 from automix_search.tuning.winner import exported
 from automix_search.validation import check_format, dump, validate
 
-DECISIVE = ("space", "trainer", "epochs", "seed", "strategy", "sampler", "grid_points", "scheduler")
-"""What must not change when a search goes on."""
+DECISIVE = (
+    "space", "trainer", "objective", "epochs", "seed", "strategy", "sampler", "grid_points", "scheduler", "confirm",
+)  # fmt: skip
+"""What must not change when a search goes on; of the confirmation, lest seeds are added until an answer comes out."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,8 @@ class SearchResult:
         rows: The leaderboard, best first.
         about: What the trainer says of data, model and recipe.
         methods: Classes of the user's own.
+        verdict: What the test split says of the best trial against each baseline; None before the end of a search.
+        share: What a training had of the machine while it ran.
     """
 
     run: RunFolder
@@ -48,6 +58,8 @@ class SearchResult:
     rows: Sequence[Row]
     about: Mapping[str, Any]
     methods: tuple[type, ...] = ()
+    verdict: Verdict | None = None
+    share: Share = ONE_CORE
 
     @property
     def best_policy(self) -> Policy:
@@ -64,7 +76,14 @@ class SearchResult:
             raise InputError(f"`rank` must lie in 1 to {len(self.rows)}, but got {rank}")
         row = self.rows[rank - 1]
         return exported(
-            row, self.rows, self.objective.metric, self.run.name, self.about, self.methods, self.run.trials
+            row,
+            self.rows,
+            self.objective.metric,
+            self.run.name,
+            self.about,
+            self.methods,
+            self.run.trials,
+            self.verdict,
         )
 
     def leaderboard(self) -> list[Row]:
@@ -87,6 +106,7 @@ def search(
     cluster: str | Path | Mapping[str, Any] = "local",
     trials: int = 24,
     time_budget: str | None = None,
+    budget: str | None = None,
     epochs: int | None = None,
     seed: int = 0,
     sampler: str = "tpe",
@@ -111,9 +131,10 @@ def search(
         cluster: Where trials run; "debug" runs them in this process.
         trials: How many points of the space to try.
         time_budget: No trial starts after this time, such as "30m".
+        budget: Compute for the whole search, such as "40gpu-h" or "2cpu-h".
         epochs: Length of every training; None leaves it to the trainer.
         seed: Of everything random.
-        sampler: tpe, random, gp, cmaes, grid, or `package.module:Name`.
+        sampler: tpe, priorband, random, gp, cmaes, nsga2, grid, or `package.module:Name`.
         scheduler: Early stopping: none, asha, median, or a mapping with its fields.
         name: Name of the run.
         runs_dir: Folder of all runs.
@@ -132,6 +153,7 @@ def search(
         "cluster": _plain(cluster),
         "trials": trials,
         "time_budget": time_budget,
+        "budget": budget,
         "epochs": epochs,
         "seed": seed,
         "sampler": sampler,
@@ -161,8 +183,18 @@ def begin(launch: Launch) -> RunFolder:
         InputError: It exists already, or cannot be made.
     """
     run = create_run(Path(launch.config.runs_dir), str(launch.config.name))
-    write_atomically(run.launch, to_yaml(dump(launch.config)))
+    _write_launch(run, _kept(launch, run))
     return run
+
+
+def _kept(launch: Launch, run: RunFolder) -> Launch:
+    """The launch with what its policies learned before in the run folder."""
+    config = LaunchConfig.model_validate(kept_names(run, dump(launch.config)))
+    return replace(launch, config=config, plan=keep_weights(run, launch.plan))
+
+
+def _write_launch(run: RunFolder, launch: Launch) -> None:
+    write_atomically(run.launch, to_yaml(seen_from(dump(launch.config), run.path)))
 
 
 def resume(run: RunFolder, *, more_trials: int = 0, observers: Sequence[Observer] = ()) -> SearchResult:
@@ -194,25 +226,41 @@ def relaunch(run: RunFolder, more_trials: int = 0) -> Launch:
 
 def carry_out(run: RunFolder, launch: Launch, observers: Sequence[Observer] = ()) -> SearchResult:
     """Run a search to its end, from wherever it stands, in a folder that the caller has locked."""
+    launch = _kept(launch, run)
     config, plan = launch.config, launch.plan
     check_same_data(run, describe_trainer(plan.trainer))
-    write_atomically(run.launch, to_yaml(dump(config)))
+    _write_launch(run, launch)
     every_s = 0.0 if config.checkpoint_every == "0s" else seconds(config.checkpoint_every)
     executor = executor_of(launch.profile, plan.trainer.resources, run.trials.absolute(), every_s)
-    rows = conduct(run, plan, executor, observers, resume=run.ledger.exists())
-    return SearchResult(run, plan.trainer.objective, rows, plan.trainer.describe(), plan.methods)
+    with following(config.trackers, run) as followers:
+        rows = conduct(run, plan, executor, (*observers, *followers), resume=run.ledger.exists())
+    verdict = read_verdict(run.verdict)
+    share = share_of(plan.trainer.resources, executor.place.threads)
+    return SearchResult(
+        run, plan.trainer.objective, rows, plan.trainer.describe(), plan.methods, verdict, share
+    )
 
 
 def _go_on(launch: Launch, observers: Sequence[Observer]) -> SearchResult:
     run = find_run(str(launch.config.name), Path(launch.config.runs_dir))
     with run:
-        before = read_launch(read_yaml(run.launch))
+        before, launch = read_launch(read_yaml(run.launch)), _kept(launch, run)
         for name in DECISIVE:
             if getattr(before, name) != getattr(launch.config, name):
                 raise InputError(
                     f"`{name}` is not what the search in {run.path} began with; give the same again"
                 )
-        return carry_out(run, launch, observers)
+        return carry_out(run, _beginning_as(before, launch), observers)
+
+
+def _beginning_as(before: LaunchConfig, launch: Launch) -> Launch:
+    """A launch whose first points are those of an earlier one: more trials would make more of them."""
+    points = before.portfolio if isinstance(before.portfolio, tuple) else ()
+    return replace(
+        launch,
+        config=launch.config.model_copy(update={"portfolio": points}),
+        plan=replace(launch.plan, portfolio=points),
+    )
 
 
 def open_run(run: RunFolder) -> SearchResult:
@@ -223,8 +271,10 @@ def open_run(run: RunFolder) -> SearchResult:
     """
     records = read_records(run.ledger)
     environment = run.read_environment()
-    objective = Objective(**environment["objective"])
-    return SearchResult(run, objective, leaderboard(records, objective), environment["about"])
+    objective = Objective.of(environment["objective"])
+    rows, verdict = leaderboard(records, objective), read_verdict(run.verdict)
+    share = Share(**environment["compute"])
+    return SearchResult(run, objective, rows, environment["about"], verdict=verdict, share=share)
 
 
 def _plain(value: Any) -> Any:

@@ -10,13 +10,14 @@ import os
 import re
 import tempfile
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from automix_search.errors import InputError
+from automix_search.hashed_files import found_from
 
 Place = tuple[str | int, ...]
 Tree = Any  # what YAML can hold: mappings, lists and scalars
@@ -151,7 +152,7 @@ def _construct(loader: _Loader, node: yaml.Node, path: Place, lines: dict[Place,
 
 
 def read_yaml(path: Path | str) -> Document:
-    """Read a YAML file.
+    """Read a YAML file; files that it names along with their hash get their whole paths.
 
     Raises:
         InputError: The file cannot be read or is not YAML.
@@ -162,7 +163,8 @@ def read_yaml(path: Path | str) -> Document:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is not a text file in UTF-8") from None
-    return parse_yaml(text, str(path))
+    document = parse_yaml(text, str(path))
+    return replace(document, tree=found_from(document.tree, Path(path).parent))
 
 
 def to_yaml(tree: Tree) -> str:

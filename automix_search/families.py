@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, get_args
 
 from pydantic import (
@@ -55,6 +56,7 @@ def _is_number(annotation: Any) -> bool:
     return bool(arms) and arms <= {int, float}
 
 
+@cache
 def kind_of(spec: type[Spec]) -> str:
     """The `kind` by which files name this spec."""
     return str(spec.model_fields["kind"].default)

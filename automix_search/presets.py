@@ -2,6 +2,8 @@
 
 A name is looked up in the user's own folder first (`./search_spaces/NAME.yaml`), then among the shipped ones.
 Presets are read on the driver only; workers get what was read, never a file name.
+
+Beside the trainers stand examples: code to copy and change, which no name stands for in a launch.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ class Preset:
 
     Attributes:
         kind: What it declares.
-        name: Its name: the file's without `.yaml`.
+        name: Its name: the file's without `.yaml`; the whole one of an example.
         path: Where it stands.
         origin: "file" if the user named the file, "folder" if it stands in the user's folder, else "shipped".
     """
@@ -85,6 +87,15 @@ def list_presets(kind: PresetKind) -> list[Preset]:
     if own.resolve() != _shipped(kind):
         found |= {_stem(path): Preset(kind, _stem(path), path, "folder") for path in _yaml_files(own)}
     return [found[name] for name in sorted(found)]
+
+
+def list_examples() -> list[Preset]:
+    """Trainers as code, by name: to copy, and to be launched by address, `my_loop.py:MyTrainer`."""
+    folder = _shipped("trainer").joinpath("examples")
+    found = [path for path in folder.iterdir() if path.name.endswith(".py")] if folder.is_dir() else []
+    return [
+        Preset("trainer", path.name, path, "shipped") for path in sorted(found, key=lambda path: path.name)
+    ]
 
 
 def _is_file_name(name: str) -> bool:

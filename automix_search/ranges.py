@@ -15,6 +15,8 @@ from pydantic.fields import FieldInfo
 
 Scalar = bool | int | float | str | None
 
+Confidence = Literal["low", "medium", "high"]
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -30,6 +32,19 @@ class Choice:
     """One of a few values, or of a few lists of values."""
 
     options: tuple[Scalar | tuple[Scalar, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """A value that is known to do well elsewhere, and how sure one is that it does well here."""
+
+    value: Scalar
+    confidence: Confidence = "medium"
+
+    def __str__(self) -> str:
+        value = "null" if self.value is None else self.value
+        sure = "" if self.confidence == "medium" else f" ({self.confidence} confidence)"
+        return f"prior {value:g}{sure}" if isinstance(value, float) else f"prior {value}{sure}"
 
 
 def declared_range(field: FieldInfo) -> Range | Choice | None:

@@ -28,8 +28,9 @@ from automix_search.training.classification import ClassificationTrainer
 from automix_search.training.recipe import Recipe, load_recipe
 from automix_search.tuning.baselines import baselines_of
 from automix_search.tuning.ledger import Record, read_records
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.run_folder import create_run
-from automix_search.tuning.search import SearchPlan, conduct
+from automix_search.tuning.search import conduct
 
 GOAL_GB = 1.2
 SIZES = {"VmHWM": "largest", "VmRSS": "now", "RssAnon": "own", "RssFile": "files", "RssShmem": "shared"}

@@ -32,8 +32,9 @@ from automix_search.compute.ray_tune import RayTune
 from automix_search.presets import find_preset
 from automix_search.spaces import read_space
 from automix_search.training.base import AbstractTrainer, Assignment, Resources
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.run_folder import create_run
-from automix_search.tuning.search import SearchPlan, conduct
+from automix_search.tuning.search import conduct
 
 import ray  # isort: skip - after ours, which switches Ray's telemetry off
 from ray import tune  # isort: skip

@@ -41,8 +41,9 @@ from automix_search.spaces import Space, read_space
 from automix_search.training.base import Assignment, Resources
 from automix_search.training.classification import ClassificationTrainer
 from automix_search.training.recipe import Recipe
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.run_folder import create_run
-from automix_search.tuning.search import SearchPlan, conduct
+from automix_search.tuning.search import conduct
 from automix_search.validation import validate
 
 GOAL = 0.6

@@ -99,6 +99,6 @@ def small_search(**arguments: Any) -> SearchResult:
         "cluster": "debug",
         "trials": 2,
         "epochs": 1,
-        "settings": {"confirm": {"finalists": 1, "seeds": 1}},
+        "settings": {"race": {"finalists": 1, "seeds": 1}, "confirm": {"seeds": 1}},
     }
     return search(**{**arguments, **small})

@@ -17,7 +17,12 @@ from automix_search.launch import LaunchConfig
 from automix_search.launch import resolve as launch_of
 from automix_search.tuning.run_folder import find_run
 
-SMALL = {"cluster": "debug", "trials": 2, "epochs": 1, "settings": {"confirm": {"finalists": 1, "seeds": 2}}}
+SMALL = {
+    "cluster": "debug",
+    "trials": 2,
+    "epochs": 1,
+    "settings": {"race": {"finalists": 1, "seeds": 1}, "confirm": {"seeds": 2}},
+}
 SPACE = {"format": "automix-search/space/1", "name": "own", "mix": {"choice": ["none", "mixup"]}}
 
 
@@ -108,8 +113,14 @@ def test_own_model_data_and_space(tmp_path: Path) -> None:
 def test_a_search_goes_on_as_it_began_or_not_at_all(tmp_path: Path) -> None:
     own = {"model": own_model, "data": own_data(), "space": SPACE, "runs_dir": tmp_path, "name": "own"}
     search(**own, **SMALL)
-    with pytest.raises(InputError, match="`seed` is not what the search"):
-        search(**own, seed=1, resume=True, **SMALL)
+    settings = {"race": {"finalists": 1, "seeds": 1}}
+    for name, changes in {
+        "seed": {"seed": 1},
+        "confirm": {"settings": {**settings, "confirm": {"seeds": 2, "margin": 0.1}}},
+        "objective": {"settings": {**SMALL["settings"], "objective": ["accuracy", "ece"]}},
+    }.items():
+        with pytest.raises(InputError, match=f"`{name}` is not what the search"):
+            search(**own, resume=True, **{**SMALL, **changes})
 
 
 def test_a_run_folder_can_be_resumed_from_its_first_moment(tmp_path: Path) -> None:

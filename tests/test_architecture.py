@@ -13,11 +13,11 @@ PACKAGE = ROOT / "automix_search"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 ORDER = (
-    *("errors", "documents", "ranges", "families", "randomness", "schema_walk", "validation"),
+    *("errors", "hashed_files", "documents", "ranges", "families", "randomness", "schema_walk", "validation"),
     *("images", "schedules", "user_code", "signals", "models"),
     *("mixing", "transforms", "losses", "learned"),
     *("policy", "spaces", "data", "metrics", "training", "evidence"),
-    *("compute", "tuning", "report", "presets", "testing", "launch", "api", "cli"),
+    *("compute", "tuning", "trackers", "report", "presets", "testing", "launch", "api", "cli"),
 )
 """A room may import what stands before it."""
 RANK = {name: place for place, name in enumerate(ORDER)}

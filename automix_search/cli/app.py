@@ -19,17 +19,20 @@ from automix_search.cli.launch import launch
 from automix_search.cli.leaderboard import leaderboard
 from automix_search.cli.methods import methods
 from automix_search.cli.presets import presets
+from automix_search.cli.report import report
 from automix_search.cli.resume import resume
 from automix_search.cli.runs import runs
 from automix_search.cli.schema import schema
 from automix_search.cli.show import show
 from automix_search.cli.status import status
 from automix_search.cli.validate import validate
+from automix_search.cli.verify import verify
+from automix_search.cli.watch import watch
 from automix_search.errors import AutomixError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
-SEARCHES = (launch, resume, status, leaderboard, compare, export, runs)
-for command in (*SEARCHES, show, distil, methods, gallery, validate, schema, doctor):
+SEARCHES = (launch, resume, status, leaderboard, compare, report, watch, export, runs)
+for command in (*SEARCHES, show, distil, verify, methods, gallery, validate, schema, doctor):
     app.command()(command)
 app.add_typer(presets)
 

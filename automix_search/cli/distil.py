@@ -52,3 +52,8 @@ def distil(
         return
     save_policy(static, output)
     console().print(f"{output}: {summary(static)}", markup=False)
+    if summary(static) == summary(learned.model_copy(update={"learned": None})):
+        note = (
+            f"note: what {policy} has learned does nothing on average, so nothing of it is left in {output}"
+        )
+        console(stderr=True).print(note, markup=False, soft_wrap=True)

@@ -29,7 +29,7 @@ Kind = Annotated[
 
 @presets.command("list")
 def list_all(kind: Kind = None, as_json: AsJson = False) -> None:
-    """List all presets: those shipped, and those of ./search_spaces, ./trainers and ./cluster.
+    """List all presets: those shipped, and those of ./search_spaces, ./trainers and ./cluster; and examples to copy.
 
     Example: automix-search presets list --kind space
     """
@@ -55,7 +55,9 @@ def copy(
     kind: Kind = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File or folder to write to; NAME.yaml here if left out."),
+        typer.Option(
+            "--output", "-o", help="File or folder to write to; the preset's own name here if left out."
+        ),
     ] = None,
 ) -> None:
     """Copy a preset to a file of your own, to edit it.
@@ -68,22 +70,28 @@ def copy(
     preset = _the_preset(name, kind)
     target = output or Path()
     if target.is_dir():
-        target /= f"{preset.name}.yaml"
+        target /= preset.path.name
     if target.exists():
         raise InputError(f"{target} exists already; give another file with -o")
     write_atomically(target, preset.text())
-    typer.echo(f"wrote {target}; use it with: automix-search launch --{preset.kind} {_as_argument(target)}")
+    typer.echo(
+        f"wrote {target}; use it with: automix-search launch --{preset.kind} {_as_argument(target, preset)}"
+    )
 
 
-def _as_argument(target: Path) -> str:
-    """The file as the command line takes it for one, and not for the name of a preset."""
+def _as_argument(target: Path, preset: Preset) -> str:
+    """The file as the command line takes it for one, and not for the name of a preset; the address of an example."""
+    address = re.search(r"^class (\w+)\(AbstractTrainer\)", preset.text(), re.MULTILINE)
+    if address is not None:
+        return f"{target}:{address[1]}"
     return str(target) if target.suffix else f"./{target}"
 
 
 def _presets(kind: Literal["space", "trainer", "cluster"] | None) -> list[Preset]:
-    from automix_search.presets import PRESET_KINDS, list_presets
+    from automix_search.presets import PRESET_KINDS, list_examples, list_presets
 
-    return [preset for each in PRESET_KINDS if kind in (None, each) for preset in list_presets(each)]
+    found = [preset for each in PRESET_KINDS if kind in (None, each) for preset in list_presets(each)]
+    return found + (list_examples() if kind in (None, "trainer") else [])
 
 
 def _the_preset(name: str, kind: Literal["space", "trainer", "cluster"] | None) -> Preset:
@@ -110,8 +118,11 @@ def _row(preset: Preset) -> dict[str, str]:
 
 
 def _summary(preset: Preset) -> str:
-    """The first sentence of the comment that the file begins with."""
-    lines = takewhile(lambda line: line.startswith("#"), preset.text().lstrip().splitlines())
+    """The first sentence of the comment, or of the docstring, that the file begins with."""
+    text = preset.text().lstrip()
+    if text.startswith('"""'):
+        return text.removeprefix('"""').splitlines()[0]
+    lines = takewhile(lambda line: line.startswith("#"), text.splitlines())
     comment = " ".join(line.strip("# ") for line in lines)
     return re.split(r"(?<=\.) (?=[A-Z])", comment, maxsplit=1)[0]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -60,13 +60,15 @@ def _search(run: RunFolder, launch: Launch, out: Console, signals: StopSignals) 
     from automix_search.api import carry_out
     from automix_search.report.progress import progress_view
 
-    _print_plan(run, launch, out)
+    print_plan(run, launch, out)
     with progress_view(launch.plan, out) as view:
         return carry_out(run, launch, (signals, view))
 
 
-def _print_plan(run: RunFolder, launch: Launch, out: Console) -> None:
+def print_plan(run: RunFolder, launch: Launch, out: Console) -> None:
+    """Print what a launch will do in a run folder, which need not be there yet."""
     from automix_search.compute.executors import executor_of
+    from automix_search.families import kind_of
     from automix_search.report.estimate import calibrate
     from automix_search.report.plan import plan_view
     from automix_search.tuning.ledger import read_records
@@ -77,7 +79,16 @@ def _print_plan(run: RunFolder, launch: Launch, out: Console) -> None:
     done = sum(record.ended for record in records if record.stage != "population")
     with out.status("measuring a few training steps"):
         epoch_s = calibrate(plan, executor.place)
-    out.print(plan_view(plan, executor, origins=launch.origins, run=run.path, epoch_s=epoch_s, done=done))
+    view = plan_view(
+        plan,
+        executor,
+        origins=launch.origins,
+        run=run.path,
+        epoch_s=epoch_s,
+        done=done,
+        trackers=[kind_of(type(tracker)) for tracker in launch.config.trackers],
+    )
+    out.print(view)
 
 
 def _print_stopped(run: RunFolder, out: Console, going_on: str) -> None:
@@ -91,30 +102,58 @@ def _print_stopped(run: RunFolder, out: Console, going_on: str) -> None:
 
 
 def _print_result(result: SearchResult, launch: Launch, out: Console, *, as_json: bool) -> None:
-    from automix_search.report.next_steps import next_steps
-    from automix_search.report.verdict import verdict
+    from automix_search.report.fidelity import fidelity_told
+    from automix_search.report.next_steps import COMMAND, next_steps
+    from automix_search.report.verdict import verdict_told
     from automix_search.tuning.leaderboard import as_data
     from automix_search.tuning.strategies import Sampling
+    from automix_search.validation import dump
 
-    said = verdict(result.rows, result.objective)
+    found, audit = result.verdict, _audit(result, launch)
+    said = verdict_told(result.rows, result.objective, found, result.run.path)
     if as_json:
         rows = [as_data(row) for row in result.rows]
-        print_json({"run": str(result.run.path), "verdict": said, "winner": rows[0], "leaderboard": rows})
+        verdict = {"said": said, **(dump(found) if found else {})}
+        answer = {"verdict": verdict, "fidelity": audit, "winner": rows[0], "leaderboard": rows}
+        print_json({"run": str(result.run.path), **answer})
         return
     print_leaderboard(result, out, best=SHOWN_AT_THE_END)
-    out.print(Text(f"\n{said}\n", style="bold"))
+    out.print()
+    for line in said.splitlines():
+        out.print(Text(line, style="bold"), soft_wrap=line.startswith(COMMAND))  # to be copied whole
+    out.print()
+    if audit is not None:
+        out.print(Text(f"{fidelity_told(audit)}\n"), soft_wrap=True)
     trials = launch.config.trials if isinstance(launch.plan.strategy, Sampling) else None
     steps = next_steps(result.run.path, result.about, trials)
     for label, text in steps:
         out.print(Text.assemble((f"{label:<22}", "dim"), text), soft_wrap=True)
 
 
+def _audit(result: SearchResult, launch: Launch) -> dict[str, Any] | None:
+    """What the search has shown of its early stopping; None where it had none."""
+    from automix_search.tuning.fidelity_audit import audit_of
+    from automix_search.tuning.ledger import read_records
+    from automix_search.tuning.stopping import NoStopping
+
+    rule = launch.plan.stopping
+    if isinstance(rule, NoStopping):
+        return None
+    return audit_of(read_records(result.run.ledger), result.objective, rule)
+
+
 def print_leaderboard(result: SearchResult, out: Console, *, best: int | None = None) -> None:
     """Print the leaderboard, or only its best few rows and the baselines."""
     from automix_search.report.tables import leaderboard_table, shortened
-    from automix_search.report.wording import count
+    from automix_search.report.wording import count, duration
 
     rows = list(result.rows) if best is None else shortened(result.rows, best)
-    out.print(leaderboard_table(rows, result.objective, methods=result.methods, width=out.width))
+    out.print(
+        leaderboard_table(rows, result.objective, methods=result.methods, width=out.width, share=result.share)
+    )
     if len(rows) < len(result.rows):
         out.print(Text(f"and {count(len(result.rows) - len(rows), 'trial')} more", style="dim"))
+    for row in rows:
+        if row.population_s is not None:
+            took = f"{row.name}: the trainings of its population took {duration(row.population_s)} before its own"
+            out.print(Text(took, style="dim"), soft_wrap=True)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from automix_search.errors import InputError
 from automix_search.families import Spec
+from automix_search.hashed_files import renamed
 from automix_search.policy import Policy
 from automix_search.training.base import AbstractTrainer, Assignment
 from automix_search.validation import dump
 
-Stage = Literal["baseline", "population", "search", "confirm"]
+Stage = Literal["baseline", "population", "search", "race", "confirm"]
+
+Clock = Callable[[], float]
+"""Tells the time in seconds: since 1970, or since the start of a simulation."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +79,24 @@ class Job:
     def checkpoint_name(self) -> str:
         """The name of its checkpoint: another policy, seed or length never goes on from it, whatever its name."""
         made_of: tuple[object, ...] = (
-            dump(self.policy),
-            self.settings and dump(self.settings),
+            _wherever_it_lies(dump(self.policy)),
+            self.settings and _wherever_it_lies(dump(self.settings)),
             self.seed,
             self.epochs,
         )
         if self.fork is not None or self.until is not None:
             made_of = (*made_of, self.fork, self.until)
         return f"{self.name}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]}.pt"
+
+
+def _wherever_it_lies(tree: dict[str, Any]) -> Any:
+    """A tree in which the hash alone says which file is meant: a run folder may be moved."""
+    return renamed(tree, lambda _, sha256: sha256)
+
+
+def trial_name(number: int) -> str:
+    """The name of a trial, counted from 0: `t0007`."""
+    return f"t{number:04d}"
 
 
 def learned_name(job: str) -> str:
@@ -142,19 +157,21 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a training runs and where it keeps its checkpoints.
+    """Where a training runs, where it keeps its checkpoints, and what time it is there.
 
     Attributes:
         device: A torch device name.
         threads: Threads of one training.
         checkpoints: Folder with one file a job; None keeps none.
         checkpoint_every_s: Shortest time between two checkpoints of a job, in seconds.
+        clock: What the search goes by: its ledger, and whatever it may spend.
     """
 
     device: str = "cpu"
     threads: int = 1
     checkpoints: Path | None = None
     checkpoint_every_s: float = 60.0
+    clock: Clock = time.time
 
 
 def perform(trainer: AbstractTrainer, job: Job, place: Place) -> Iterator[Mapping[str, float]]:

@@ -37,7 +37,7 @@ class Weights(Spec):
     The hash says that it is the file that the policy was saved with.
     """
 
-    file: str = Field(min_length=1, description="Beside the policy file, or a path.")
+    file: str = Field(min_length=1, description="Beside the file that names it, or a whole path.")
     sha256: str = Field(min_length=64, max_length=64, description="Of the file, in hexadecimal digits.")
 
 

@@ -38,6 +38,16 @@ def balanced_accuracy(logits: Tensor, labels: Tensor) -> float:
     return float(recall_score(labels.numpy(), chosen, labels=present, average="macro", zero_division=0.0))
 
 
+def recalls(logits: Tensor, labels: Tensor) -> dict[int, float]:
+    """Share of the images of each class that are recognised, by class id; classes that no image has are left out."""
+    from sklearn.metrics import recall_score
+
+    present = np.unique(labels.numpy())
+    chosen = logits.argmax(dim=1).numpy()
+    found = recall_score(labels.numpy(), chosen, labels=present, average=None, zero_division=0.0)
+    return {int(label): float(recall) for label, recall in zip(present, found, strict=True)}
+
+
 def mean_average_precision(logits: Tensor, labels: Tensor) -> float:
     """Mean over classes of average precision, not interpolated; classes that no image has do not count."""
     from sklearn.metrics import average_precision_score

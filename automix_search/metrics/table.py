@@ -32,6 +32,7 @@ class NamedMetric:
         labels: Labels that it takes: class "ids", multi-hot "rows", or None for both.
         min_classes: Fewest classes for which it says anything.
         reads: What it is computed from.
+        bounded: Whether it lies between 0 and 1.
     """
 
     name: str
@@ -40,6 +41,7 @@ class NamedMetric:
     labels: Literal["ids", "rows"] | None = None
     min_classes: int = 2
     reads: Reads = "logits"
+    bounded: bool = False
 
     @property
     def summary(self) -> str:
@@ -68,20 +70,20 @@ class NamedMetric:
 
 
 METRICS = (
-    NamedMetric("accuracy", accuracy),
-    NamedMetric("top5", top5, labels="ids", min_classes=6),
-    NamedMetric("balanced_accuracy", balanced_accuracy, labels="ids"),
-    NamedMetric("mean_average_precision", mean_average_precision, labels="rows"),
+    NamedMetric("accuracy", accuracy, bounded=True),
+    NamedMetric("top5", top5, labels="ids", min_classes=6, bounded=True),
+    NamedMetric("balanced_accuracy", balanced_accuracy, labels="ids", bounded=True),
+    NamedMetric("mean_average_precision", mean_average_precision, labels="rows", bounded=True),
     NamedMetric("nll", nll, "min"),
     NamedMetric("nll_ts", nll, "min", reads="scaled"),
     NamedMetric("brier", brier, "min"),
     NamedMetric("brier_ts", brier, "min", reads="scaled"),
-    NamedMetric("ece", ece, "min", labels="ids"),
-    NamedMetric("ece_ts", ece, "min", labels="ids", reads="scaled"),
-    NamedMetric("adaptive_ece", adaptive_ece, "min", labels="ids"),
-    NamedMetric("adaptive_ece_ts", adaptive_ece, "min", labels="ids", reads="scaled"),
-    NamedMetric("classwise_ece", classwise_ece, "min"),
-    NamedMetric("classwise_ece_ts", classwise_ece, "min", reads="scaled"),
+    NamedMetric("ece", ece, "min", labels="ids", bounded=True),
+    NamedMetric("ece_ts", ece, "min", labels="ids", reads="scaled", bounded=True),
+    NamedMetric("adaptive_ece", adaptive_ece, "min", labels="ids", bounded=True),
+    NamedMetric("adaptive_ece_ts", adaptive_ece, "min", labels="ids", reads="scaled", bounded=True),
+    NamedMetric("classwise_ece", classwise_ece, "min", bounded=True),
+    NamedMetric("classwise_ece_ts", classwise_ece, "min", reads="scaled", bounded=True),
     NamedMetric("nc1", nc1, "min", labels="ids", reads="geometry"),
     NamedMetric("nc2", nc2, "min", labels="ids", reads="geometry"),
     NamedMetric("nc2_weights", nc2_weights, "min", labels="ids", reads="geometry"),

@@ -40,6 +40,26 @@ class Score(Spec):
     seeds: tuple[int, ...]
 
 
+class Versus(Spec):
+    """How the best trial of a search stood to one baseline."""
+
+    answer: Literal["better", "equal", "worse", "undecided"]
+    gain: float = Field(description="Mean difference over paired seeds; positive where the trial is better.")
+    interval: tuple[float, float] | None = Field(description="Of the gain; null with a single seed.")
+
+
+class Judged(Spec):
+    """What a search said of its best trial, in short; all of it is in the run's verdict.json."""
+
+    answer: Literal["better", "equal", "worse", "undecided"]
+    trial: str
+    split: Literal["test"] = "test"
+    seeds: int
+    margin: float = Field(description="The largest difference that does not matter.")
+    confidence: float
+    against: dict[str, Versus]
+
+
 class Provenance(Spec):
     """Where a policy comes from, and how it scored."""
 
@@ -50,6 +70,7 @@ class Provenance(Spec):
     model: JsonValue = None
     trainer: JsonValue = Field(None, description="The resolved recipe that the score was made with.")
     score: Score | None = None
+    verdict: Judged | None = None
     baselines: dict[str, Score] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
 

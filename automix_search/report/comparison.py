@@ -8,7 +8,7 @@ from typing import Any
 
 from automix_search.errors import InputError
 from automix_search.report.candidates import what_it_does
-from automix_search.report.verdict import NOISE, difference
+from automix_search.report.difference import NOISE, difference
 from automix_search.report.wording import NOTHING, number, score
 from automix_search.training.base import Objective
 from automix_search.tuning.leaderboard import Row, as_data

@@ -8,11 +8,12 @@ import torch
 
 from automix_search.compute.jobs import Place
 from automix_search.ranges import Choice, Range
-from automix_search.report.tally import confirming_of, trials_of
+from automix_search.report.tally import confirming_of, racing_of, trials_of
 from automix_search.report.wording import count, duration
 from automix_search.training.classification import ClassificationTrainer
 from automix_search.training.timing import time_epoch
-from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.budget import Compute, share_of
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.stopping import NoStopping
 
 EPOCHS = "trainer.epochs"
@@ -59,24 +60,27 @@ class Amount:
         baselines: Trained once each in the search.
         members: Of a population, trained before the trials.
         trials: Points of the space.
+        racing: Trainings of the race, if nobody is out before its end.
         confirming: Trainings of the confirmation.
     """
 
     baselines: int
     members: int
     trials: int
+    racing: int
     confirming: int
 
     @property
     def trainings(self) -> int:
         """All of them."""
-        return self.baselines + self.members + self.trials + self.confirming
+        return self.baselines + self.members + self.trials + self.racing + self.confirming
 
 
 def amount_of(plan: SearchPlan) -> Amount:
     """How many trainings a search is, when none fails."""
     trials, baselines = trials_of(plan), len(plan.baselines)
-    return Amount(baselines, plan.strategy.members, trials, confirming_of(plan, trials, baselines))
+    racing, confirming = racing_of(plan, trials, baselines), confirming_of(plan, trials, baselines)
+    return Amount(baselines, plan.strategy.members, trials, racing, confirming)
 
 
 def time_told(plan: SearchPlan, epoch_s: float | None, workers: int | None, done: int = 0) -> str:
@@ -92,7 +96,8 @@ def time_told(plan: SearchPlan, epoch_s: float | None, workers: int | None, done
         return "unknown until the first epoch" + _budget(plan)
     training_s = epoch_s * longest(plan)
     total_s = training_s * max(amount_of(plan).trainings - done, 0) / (workers or 1)
-    bound = "at most" if not isinstance(plan.stopping, NoStopping) or longest(plan) > plan.length else "about"
+    fixed = isinstance(plan.stopping, NoStopping) and longest(plan) == plan.length and not plan.finalists
+    bound = "about" if fixed else "at most"
     at_a_time = f"{workers} at a time" if workers else "less by as many as the cluster runs at a time"
     return f"{bound} {duration(total_s)} ({duration(training_s)} a training, {at_a_time}){_budget(plan)}"
 
@@ -107,7 +112,32 @@ def trainings_told(plan: SearchPlan) -> str:
     """How many trainings a search is, in words."""
     amount = amount_of(plan)
     members = f"{count(amount.members, 'member')} of a population, " if amount.members else ""
+    most = "at most " if amount.racing else ""
+    decided = f", {amount.racing} to race, {amount.confirming} to confirm" if amount.confirming else ""
     return (
-        f"{count(amount.trainings, 'training')}: {count(amount.baselines, 'baseline')}, {members}"
-        f"{count(amount.trials, 'trial')}, {amount.confirming} to confirm the winner"
+        f"{most}{count(amount.trainings, 'training')}: {count(amount.baselines, 'baseline')}, {members}"
+        f"{count(amount.trials, 'trial')}{decided}"
+    )
+
+
+def budget_told(plan: SearchPlan, budget: Compute, epoch_s: float | None, place: Place) -> str:
+    """How a budget is divided and what that buys, in words."""
+    share = share_of(plan.trainer.resources, place.threads)
+    what = {"cpu": "of one core", "gpu": "of one GPU"}[share.unit]
+    told = f"{duration(budget.seconds)} {what}, failed, stopped and repeated trainings too"
+    if epoch_s is None:
+        return f"{told}; race and confirmation are paid first"
+    training_s = epoch_s * longest(plan) * share.many
+    kept = plan.first_rounds + plan.confirming
+    bought = int(budget.seconds / training_s) - kept
+    searching = amount_of(plan).trainings - amount_of(plan).racing - amount_of(plan).confirming
+    if bought < len(plan.baselines) + 1:
+        return (
+            f"{told}; too little: {count(kept, 'training')} of race and confirmation alone take about "
+            f"{duration(kept * training_s)}. Give more, or fewer seeds (race.seeds, confirm.seeds)"
+        )
+    enough = "enough for all" if bought >= searching else f"{count(searching, 'training')} are asked for"
+    return (
+        f"{told}; {duration(kept * training_s)} are kept for race and confirmation ({count(kept, 'training')}), "
+        f"the rest buys about {count(bought, 'training')} of the search ({enough})"
     )

@@ -68,7 +68,7 @@ def _progress(tally: Tally) -> RenderableType:
     told = f"{tally.ended}/{tally.total} trainings · {duration(tally.elapsed_s)}"
     told += "" if left is None else f" · about {duration(left)} left"
     bar = ProgressBar(total=max(tally.total, 1), completed=tally.progress)
-    row.add_row(Text("confirming" if tally.confirming else "searching", style="bold"), bar, Text(told))
+    row.add_row(Text(tally.phase, style="bold"), bar, Text(told))
     return row
 
 

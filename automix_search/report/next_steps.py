@@ -27,6 +27,7 @@ def next_steps(run: Path, about: Mapping[str, Any], trials: int | None) -> list[
     known = data if isinstance(data, Mapping) else {}
     more = [] if trials is None else [("more trials", command("resume", run, "--trials", f"+{trials}"))]
     return [
+        ("all of it, as a page", command("report", run)),
         ("all candidates", command("leaderboard", run)),
         ("the policy as a file", command("export", run, "-o", "policy.yaml")),
         *more,

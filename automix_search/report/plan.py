@@ -11,14 +11,18 @@ from rich.table import Table
 from rich.text import Text
 
 from automix_search.compute.jobs import Executor
+from automix_search.evidence import FEWEST_SEEDS, needed_effect
 from automix_search.families import kind_of
-from automix_search.report.estimate import longest, time_told, trainings_told
+from automix_search.report.estimate import budget_told, longest, time_told, trainings_told
+from automix_search.report.fidelity import stopping_told
 from automix_search.report.tally import trials_of
 from automix_search.report.wording import count
 from automix_search.spaces import Parameter
-from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.plan import SearchPlan
+from automix_search.tuning.stopping import Asha
 from automix_search.tuning.strategies import Pba
 
+BETTER = {"max": "higher", "min": "lower"}
 MOST_PARAMETERS = 16
 """So many parameters are told one by one."""
 
@@ -31,6 +35,7 @@ def plan_view(
     run: Path,
     epoch_s: float | None,
     done: int = 0,
+    trackers: Sequence[str] = (),
 ) -> RenderableType:
     """What is searched, with what it is compared, how long it takes, where it runs and where results go.
 
@@ -41,6 +46,7 @@ def plan_view(
         run: The run folder.
         epoch_s: Seconds of one epoch; None if not known.
         done: Trainings that an earlier process has ended.
+        trackers: The trackers that are told of it.
     """
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
@@ -51,6 +57,8 @@ def plan_view(
     for label, text in _rows(plan, executor, origins, epoch_s, done):
         table.add_row(label, Text(text))
     table.add_row("results", Text(f"{run}/"))
+    if trackers:
+        table.add_row("told to", Text(", ".join(trackers)))
     return Group("", table, "")
 
 
@@ -61,10 +69,17 @@ def _rows(
         ("trainer", _trainer(plan, origins["trainer"])),
         ("against", ", ".join(plan.baselines)),
         ("trials", _trials(plan)),
-        ("confirm", _confirm(plan)),
+        *_first(plan, origins),
+        *([("stopping", stopping_told(plan, plan.stopping))] if isinstance(plan.stopping, Asha) else []),
+        *_deciding(plan),
         ("where", _where(executor, origins["cluster"])),
         ("in all", trainings_told(plan) + (f"; {done} of them are done" if done else "")),
         ("time", time_told(plan, epoch_s, executor.workers, done)),
+        *(
+            []
+            if plan.budget is None
+            else [("budget", budget_told(plan, plan.budget, epoch_s, executor.place))]
+        ),
     ]
 
 
@@ -98,8 +113,9 @@ def _parameters(parameters: Sequence[Parameter]) -> Table:
 def _trainer(plan: SearchPlan, origin: str) -> str:
     about = plan.trainer.describe()
     objective = plan.trainer.objective
-    better = "higher" if objective.direction == "max" else "lower"
-    parts = (_model(about), _data(about.get("data")), f"{objective.metric}, {better} is better")
+    goals = " and ".join(f"{each.metric}, {BETTER[each.direction]} is better" for each in objective.all)
+    guides = f" ({objective.metric} guides early stopping and the verdict)" if objective.also else ""
+    parts = (_model(about), _data(about.get("data")), goals + guides)
     return ", ".join(part for part in parts if part) + _from(origin)
 
 
@@ -122,7 +138,16 @@ def _trials(plan: SearchPlan) -> str:
     early = "each to its end" if stopping == "none" else f"stopped early by {stopping}"
     most = "up to " if longest(plan) > plan.length else ""
     length = f"{most}{count(longest(plan), 'epoch')}"
-    return f"{trials_of(plan)} × {length}, chosen by {plan.sampler} (seed {plan.seed}), {early}"
+    first = len(plan.portfolio)
+    chosen = f"the first {first} known beforehand, the others chosen" if first else "chosen"
+    return f"{trials_of(plan)} × {length}, {chosen} by {plan.sampler} (seed {plan.seed}), {early}"
+
+
+def _first(plan: SearchPlan, origins: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What is tried before the sampler proposes anything."""
+    told = ", ".join(point.origin for point in plan.portfolio)
+    earlier = f"points of earlier runs: {origins['warm start']}" if "warm start" in origins else ""
+    return [("first", "; ".join(filter(None, (told, earlier))))] if told or earlier else []
 
 
 def _population(plan: SearchPlan, strategy: Pba) -> str:
@@ -133,12 +158,29 @@ def _population(plan: SearchPlan, strategy: Pba) -> str:
     )
 
 
-def _confirm(plan: SearchPlan) -> str:
+def _deciding(plan: SearchPlan) -> list[tuple[str, str]]:
+    """The race and the confirmation."""
     if not plan.finalists:
-        return "nothing: scores of the search are all there will be"
+        return [("verdict", "none: scores of the search are all there will be")]
+    return [("race", _race(plan)), ("verdict", _verdict(plan))]
+
+
+def _race(plan: SearchPlan) -> str:
+    if not plan.races:
+        return "none: of the Pareto front the point nearest to the ideal one is judged"
+    finalists, seeds = count(plan.finalists, "trial"), count(plan.race_seeds, "fresh seed")
+    return f"the best {finalists} and the baselines, by validation, on up to {seeds} each"
+
+
+def _verdict(plan: SearchPlan) -> str:
+    seeds, baselines = plan.confirm_seeds, len(plan.baselines)
+    against = f"the best trial against each baseline, on {count(seeds, 'more seed')} and the test split"
+    if seeds < FEWEST_SEEDS:
+        return f"{against}; no difference can be shown with fewer than {FEWEST_SEEDS} seeds"
+    effect, at_least = (needed_effect(many, baselines, plan.confidence) for many in (seeds, FEWEST_SEEDS))
     return (
-        f"the best {count(plan.finalists, 'trial')} and the baselines again, "
-        f"on {count(plan.confirm_seeds, 'fresh seed')} and the test split"
+        f"{against}; `better` takes a gain of {effect:.2g} standard deviations of the paired differences "
+        f"({at_least:.2g} with {FEWEST_SEEDS} seeds, the fewest)"
     )
 
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from automix_search.report.lines import Lines
 from automix_search.report.live import LiveView
 from automix_search.report.tally import Tally
-from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.plan import SearchPlan
 
 
 def progress_view(plan: SearchPlan, console: Console) -> LiveView | Lines:

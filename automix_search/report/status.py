@@ -92,7 +92,7 @@ def status_of(run: RunFolder) -> RunStatus:
 
 
 def _best(run: RunFolder, records: Mapping[str, Record]) -> Row | None:
-    objective = Objective(**run.read_environment()["objective"])
+    objective = Objective.of(run.read_environment()["objective"])
     return next((row for row in leaderboard(records, objective) if row.search is not None), None)
 
 

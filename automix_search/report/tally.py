@@ -6,12 +6,19 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
+from automix_search.compute.jobs import Stage
 from automix_search.tuning.driver import Event
 from automix_search.tuning.ledger import ENDINGS, Record
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.samplers import GRID
-from automix_search.tuning.search import SearchPlan
 from automix_search.tuning.strategies import Sampling
+
+Phase = Literal["searching", "racing", "confirming"]
+
+PHASES: Mapping[Stage, Phase] = {"race": "racing", "confirm": "confirming"}
+"""What a search is doing that starts trainings of a stage; it is searching in the others."""
 
 
 def trials_of(plan: SearchPlan) -> int:
@@ -21,9 +28,14 @@ def trials_of(plan: SearchPlan) -> int:
     return min(plan.trials, len(plan.space.grid(plan.grid_points)))
 
 
+def racing_of(plan: SearchPlan, trials: int, baselines: int) -> int:
+    """At most how many trainings the race is, when so many trials and baselines can take part."""
+    return plan.race_seeds * (min(plan.finalists, trials) + baselines) if plan.races else 0
+
+
 def confirming_of(plan: SearchPlan, trials: int, baselines: int) -> int:
-    """How many trainings confirm the winner, when so many trials and baselines can be finalists."""
-    return plan.confirm_seeds * (min(plan.finalists, trials) + baselines) if plan.finalists else 0
+    """How many trainings the confirmation is, when so many trials and baselines can be confirmed."""
+    return plan.confirm_seeds * (min(1, trials) + baselines) if plan.finalists else 0
 
 
 @dataclass
@@ -57,14 +69,14 @@ class Tally:
     Attributes:
         plan: What it does.
         clock: Seconds since some fixed moment.
-        total: How many trainings it will be, as far as can be told.
+        total: At most how many trainings it will be, as far as can be told.
         ended: How many are over for good.
         running: Those that are running, by name.
         best: The best of baselines and trials by the search's own score; None before one has finished.
         failures: How many failed for good.
         last_failure: Name of the latest one and its reason; empty before there is one.
         interrupted: How many were cut off by this process being stopped, or are tried again.
-        confirming: Whether the winner is being confirmed.
+        phase: What it is doing.
     """
 
     plan: SearchPlan
@@ -76,17 +88,17 @@ class Tally:
     failures: int = 0
     last_failure: str = ""
     interrupted: int = 0
-    confirming: bool = False
+    phase: Phase = "searching"
     _since: float | None = None
     _paced: tuple[float, float] | None = None
-    _fit_to_confirm: dict[str, int] = field(default_factory=lambda: {"baseline": 0, "search": 0})
-    _confirmed: int = 0
+    _fit: dict[str, int] = field(default_factory=lambda: {"baseline": 0, "search": 0})
+    _over: dict[str, int] = field(default_factory=lambda: {"race": 0, "confirm": 0})
 
     def __post_init__(self) -> None:
-        trials = trials_of(self.plan)
-        baselines = len(self.plan.baselines)
+        trials, baselines = trials_of(self.plan), len(self.plan.baselines)
         segments = self.plan.strategy.segments(self.plan.length)
-        self.total = baselines + segments + trials + confirming_of(self.plan, trials, baselines)
+        deciding = racing_of(self.plan, trials, baselines) + confirming_of(self.plan, trials, baselines)
+        self.total = baselines + segments + trials + deciding
 
     def notice(self, event: Event, records: Mapping[str, Record]) -> None:
         """Take in an event that `records` are already up to date with."""
@@ -115,11 +127,16 @@ class Tally:
         fork, until = event.get("fork"), event.get("until") or event["epochs"]
         begun = 0 if fork is None else fork["epoch"]
         self.running[name] = Training(name, until, epoch=begun, begun=begun)
-        if event["stage"] == "confirm" and not self.confirming:
-            self.confirming = True
-            fit = self._fit_to_confirm
-            confirming = confirming_of(self.plan, fit["search"], fit["baseline"])
-            self.total = max(self.ended - self._confirmed + confirming, self.ended + 1)
+        phase = PHASES.get(event["stage"], "searching")
+        if phase not in ("searching", self.phase):
+            self.phase = phase
+            self.total = max(self._total(phase), self.ended + 1)
+
+    def _total(self, phase: Phase) -> int:
+        """How many trainings it will be, now that it is known who races or who is confirmed."""
+        fit = self._fit["search"], self._fit["baseline"]
+        racing = racing_of(self.plan, *fit) if phase == "racing" else self._over["race"]
+        return self.ended - sum(self._over.values()) + racing + confirming_of(self.plan, *fit)
 
     def _ended(self, record: Record) -> None:
         if record.state == "interrupted":
@@ -129,10 +146,10 @@ class Tally:
         if record.state == "failed":
             self.failures += 1
             self.last_failure = f"{record.name}: {record.reason}"
-        if record.stage == "confirm":
-            self._confirmed += 1
+        if record.stage in self._over:
+            self._over[record.stage] += 1
         elif record.state == "finished" and record.stage != "population":
-            self._fit_to_confirm[record.stage] += 1
+            self._fit[record.stage] += 1
             self._compare(record)
 
     def _compare(self, record: Record) -> None:

@@ -3,96 +3,135 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
-from automix_search.policy import Score
-from automix_search.report.wording import count, number, score
+from automix_search.evidence import Comparison, Verdict
+from automix_search.report.next_steps import command
+from automix_search.report.wording import count, interval, listed, number, percent, score, signed
 from automix_search.training.base import Objective
 from automix_search.tuning.leaderboard import Row
 
-NOISE = 2.0
-"""A difference of fewer standard errors is within noise."""
 
-
-@dataclass(frozen=True)
-class Difference:
-    """How far one score lies above another.
-
-    Attributes:
-        gain: How much the first is better; negative where it is worse.
-        standard_error: Of `gain`; None where a score has a single seed.
-    """
-
-    gain: float
-    standard_error: float | None
-
-    @property
-    def in_errors(self) -> float | None:
-        """The gain in standard errors; None where there is no error to measure it by."""
-        return self.gain / self.standard_error if self.standard_error else None
-
-
-def difference(first: Score, second: Score, objective: Objective) -> Difference:
-    """How much better the first score is; errors add up as those of independent seeds, which is cautious."""
-    sign = 1.0 if objective.direction == "max" else -1.0
-    errors = (first.standard_error, second.standard_error)
-    both = None if None in errors else sum(error**2 for error in errors if error is not None) ** 0.5
-    return Difference(sign * (first.mean - second.mean), both)
-
-
-def verdict(rows: Sequence[Row], objective: Objective) -> str:
-    """The winner, how it compares with the best baseline, and what that is worth; one line for each sentence.
+def verdict_told(
+    rows: Sequence[Row], objective: Objective, verdict: Verdict | None, run: Path | None = None
+) -> str:
+    """How the best trial stands to the baselines, and what follows from it; one line for each sentence.
 
     Args:
         rows: The leaderboard, best first.
         objective: What was optimised.
+        verdict: What the confirmation says; None where nothing was confirmed.
+        run: The run folder, for a command that goes on from it.
     """
     scored = [row for row in rows if row.search is not None]
     if not scored:
         return "No training has come to its end, so there is no winner."
+    if verdict is None:
+        return _unconfirmed(scored, objective)
+    chances = "" if verdict.chance_of_best is None else _chances(verdict.chance_of_best)
+    advice = _advice(verdict, scored, run)
+    sentences = (sentence(verdict), _silent(verdict, rows), chances, advice, _leader(scored[0]))
+    return "\n".join(part for part in sentences if part)
+
+
+def sentence(verdict: Verdict) -> str:
+    """The verdict in one sentence."""
+    decisive = _decisive(verdict)
+    evidence = _evidence(decisive, verdict)
+    name, against = verdict.candidate, f"`{decisive.against}`"
+    match verdict.answer:
+        case "better":
+            return f"Better: {name} beats every baseline, {against}, the closest of them, by {evidence}."
+        case "worse":
+            return f"Worse: {name}, the best trial, stays behind {against}: {evidence}."
+        case "equal":
+            return (
+                f"Equal: {name}, the best trial, is no more than {number(verdict.margin)} "
+                f"better or worse than {against}: {evidence}."
+            )
+        case _:
+            return (
+                f"Undecided: {count(decisive.seeds, 'seed')} cannot tell whether {name}, the best trial, "
+                f"is better than {against}: {evidence}."
+            )
+
+
+def _decisive(verdict: Verdict) -> Comparison:
+    """The comparison that the answer hangs on: of those with this answer, the one over which least is gained."""
+    same = [each for each in verdict.comparisons if each.answer == verdict.answer]
+    return min(same or verdict.comparisons, key=lambda each: each.gain)
+
+
+def _evidence(found: Comparison, verdict: Verdict) -> str:
+    """A gain with what it is worth."""
+    told = f"{signed(found.gain)} test {verdict.metric}"
+    if found.interval is None or found.p_holm is None:
+        return f"{told} (no interval: {count(found.seeds, 'paired seed')} show no spread)"
+    together = f", Holm over {len(verdict.comparisons)}" if len(verdict.comparisons) > 1 else ""
+    return (
+        f"{told} ({percent(found.confidence)} interval {interval(found.interval)}, "
+        f"p = {found.p_holm:.2g}{together}, {count(found.seeds, 'paired seed')})"
+    )
+
+
+def _advice(verdict: Verdict, rows: Sequence[Row], run: Path | None) -> str:
+    """What to do now."""
+    if verdict.answer == "better":
+        return ""
+    baseline = next((row.name for row in rows if row.baseline), None)
+    if verdict.answer in ("worse", "equal"):
+        return f"Searching was not worth it here: train with `{baseline}`, the best baseline on validation."
+    return _to_settle(verdict, rows, run)
+
+
+def _to_settle(verdict: Verdict, rows: Sequence[Row], run: Path | None) -> str:
+    settled = verdict.to_settle
+    if settled is None:
+        return "No practical number of seeds would settle it: take what is cheaper."
+    trainings = count(settled.seeds * len(verdict.scores), "training")
+    told = f"If means and spread stay as they are, {settled.seeds} fresh seeds settle it ({trainings})"
+    row = next(row for row in rows if row.name == verdict.candidate)
+    if run is None or row.population_s is not None:  # a schedule is no point of the space
+        return f"{told}."
+    return f"{told}:\n{_again(verdict, settled.seeds, run)}"
+
+
+def _again(verdict: Verdict, seeds: int, run: Path) -> str:
+    """What to type for a confirmation of the same candidate, the best that a warm start finds, on other seeds."""
+    fresh = str(max(verdict.seeds))  # a seed that no search begins with by itself
+    point = ("--warm-start", str(run), "--trials", "1", "--sampler", "random", "--set", "portfolio=1")
+    options = (*point, "--seed", fresh, "--set", f"confirm.seeds={seeds}")
+    return command("launch", run / "launch.yaml", *options, "--name", f"{run.name}-again")
+
+
+def _silent(verdict: Verdict, rows: Sequence[Row]) -> str:
+    """Baselines of which there is no test score to compare with."""
+    compared = {verdict.candidate, *(each.against for each in verdict.comparisons)}
+    missing = [f"`{row.name}`" for row in rows if row.baseline and row.name not in compared]
+    return f"Nothing is said of {listed(missing)}, which has no test scores." if missing else ""
+
+
+def _leader(row: Row) -> str:
+    """Which policy the run gives out, and why."""
+    if row.distance is not None:
+        return f"policy.yaml is `{row.name}`, of the Pareto front the point nearest to the ideal one."
+    found = (
+        f"{score(row.valid)} in the race"
+        if row.valid
+        else f"{number(row.search)} in the search, without a race"
+    )
+    return f"policy.yaml is `{row.name}`, who leads on validation: {found}."
+
+
+def _chances(chances: dict[str, float]) -> str:
+    ordered = sorted(chances.items(), key=lambda item: -item[1])
+    told = listed([f"{name} {percent(round(chance, 2))}" for name, chance in ordered if chance >= 0.005])
+    return f"Chance of being the best of them: {told}."
+
+
+def _unconfirmed(scored: Sequence[Row], objective: Objective) -> str:
     winner = scored[0]
     rival = next((row for row in scored if row.baseline != winner.baseline), None)
-    if winner.test is None:
-        return _unconfirmed(winner, rival, objective)
-    opening = _opening(winner, winner.test, objective)
-    if rival is None or rival.test is None:
-        return opening
-    kind = "best trial" if winner.baseline else "best baseline"
-    compared = f"The {kind}, {rival.name}, has {score(rival.test)}."
-    gain = difference(winner.test, rival.test, objective)
-    return "\n".join((opening, compared, _worth(winner, gain, len(winner.test.seeds))))
-
-
-def _opening(winner: Row, test: Score, objective: Objective) -> str:
-    scored = f"test {objective.metric} {score(test)} over {count(len(test.seeds), 'seed')}"
-    if winner.baseline:
-        return f"Searching brought nothing better than `{winner.name}`: {scored}."
-    return f"{winner.name} wins: {scored}."
-
-
-def _worth(winner: Row, found: Difference, seeds: int) -> str:
-    gain, errors = found.gain, found.in_errors
-    if gain == 0:
-        return "On the test split the two are equal."
-    told = f"On the test split {winner.name} is {number(abs(gain))} {'better' if gain > 0 else 'worse'}"
-    if winner.baseline:
-        return (
-            f"{told}." if gain > 0 else f"{told}; the validation score decides, or the choice would be luck."
-        )
-    if found.standard_error is None:
-        return f"{told}; one seed cannot tell such a difference from noise."
-    if errors is None or abs(errors) < NOISE:
-        measured = "" if errors is None else f", {abs(errors):.1f} standard errors"
-        return (
-            f"{told}{measured}; {count(seeds, 'seed')}: a difference smaller than about {NOISE:.0f} "
-            "standard errors is within noise."
-        )
-    if gain < 0:
-        return f"{told}, {abs(errors):.1f} standard errors: keep the baseline."
-    return f"{told}, {errors:.1f} standard errors: more than noise usually makes with {count(seeds, 'seed')}."
-
-
-def _unconfirmed(winner: Row, rival: Row | None, objective: Objective) -> str:
     opening = f"{winner.name} leads with {objective.metric} {number(winner.search)} on the validation split"
     if rival is not None:
         kind = "best trial" if winner.baseline else "best baseline"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from automix_search.policy import Score
 
 NOTHING = "–"
@@ -42,3 +44,24 @@ def score(found: Score | None) -> str:
 def count(many: int, noun: str) -> str:
     """`1 trial`, `24 trials`."""
     return f"{many:,} {noun}{'' if many == 1 else 's'}"
+
+
+def signed(value: float) -> str:
+    """A difference: `+0.0123`."""
+    return f"{value:+.4f}" if abs(value) < 1000 else f"{value:+.5g}"
+
+
+def interval(ends: tuple[float, float]) -> str:
+    """`-0.0041 to +0.0065`."""
+    return f"{signed(ends[0])} to {signed(ends[1])}"
+
+
+def percent(part: float) -> str:
+    """`95%`, `98.75%`: at most two places after the point."""
+    return f"{100 * part:.2f}".rstrip("0").rstrip(".") + "%"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """`one`, `one and two`, `one, two and three`."""
+    *others, last = parts
+    return f"{', '.join(others)} and {last}" if others else last

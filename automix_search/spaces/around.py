@@ -1,4 +1,4 @@
-"""A search space around a policy: its numbers become ranges about what they are."""
+"""A search space around a policy: its numbers become ranges about what they are, which stays their prior."""
 
 from __future__ import annotations
 
@@ -78,4 +78,6 @@ def _about(value: float, declared: Range, whole: bool, width: float) -> Tree:
     ends = [max(ends[0], declared.low), min(ends[1], declared.high)]
     if not ends[0] < ends[1]:
         return value
-    return {"range": [int(end) if whole else end for end in ends]} | ({"log": True} if declared.log else {})
+    ranged: Tree = {"range": [int(end) if whole else end for end in ends]}
+    prior: Tree = {"prior": value} if ends[0] <= value <= ends[1] else {}
+    return ranged | ({"log": True} if declared.log else {}) | prior

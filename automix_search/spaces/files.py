@@ -11,7 +11,8 @@ from automix_search.errors import InputError, unknown_name
 from automix_search.families import Spec
 from automix_search.policy import Policy, Transform
 from automix_search.schema_walk import position_of
-from automix_search.spaces.resolve import Resolver, is_hole
+from automix_search.spaces.holes import is_hole
+from automix_search.spaces.resolve import Resolver
 from automix_search.spaces.space import Space
 from automix_search.validation import check_format, describe, dump, validate
 

@@ -7,18 +7,24 @@ anywhere; the options of a choice are holed trees again, which is what makes a s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from automix_search.documents import Tree
 from automix_search.errors import InputError
-from automix_search.ranges import Choice, Range, Scalar
+from automix_search.ranges import Choice, Prior, Range, Scalar
 
 HoledTree = Any  # mappings, lists, scalars and holes
 
 Context = tuple[
     tuple[str, Scalar], ...
 ]  # the choices that lead to a place: (name of the choice, label taken)
+
+
+def is_hole(tree: Tree) -> bool:
+    """Whether a tree, as it is written, is a range or a choice."""
+    return isinstance(tree, Mapping) and ("range" in tree or "choice" in tree)
 
 
 class Suggester(Protocol):
@@ -42,6 +48,7 @@ class RangeHole:
     low: float
     high: float
     log: bool = False
+    prior: Prior | None = None
 
     @property
     def integer(self) -> bool:
@@ -114,12 +121,14 @@ class ChoiceHole:
         labels: The values of the parameter: an option itself where it is a scalar, else what stands for it.
         options: What each label fills in.
         named: Whether the file gives the labels itself, `choice: {label: option}`.
+        prior: The label that is known to do well, if one is.
     """
 
     name: str
     labels: tuple[Scalar, ...]
     options: tuple[HoledTree, ...]
     named: bool = False
+    prior: Prior | None = None
 
     @property
     def values(self) -> Choice:

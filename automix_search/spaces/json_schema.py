@@ -19,14 +19,36 @@ JsonSchema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+CONFIDENCE: JsonSchema = {
+    "enum": ["low", "medium", "high"],
+    "default": "medium",
+    "description": "How sure the prior is.",
+}
+
 RANGE: JsonSchema = {
     "type": "object",
     "description": "Numbers from low to high, both included.",
     "properties": {
         "range": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
         "log": {"type": "boolean", "default": False, "description": "Spread evenly in the logarithm."},
+        "prior": {
+            "anyOf": [{"type": "number"}, {"const": "default", "description": "The field's own default."}],
+            "description": "A value that is known to do well.",
+        },
+        "confidence": CONFIDENCE,
     },
     "required": ["range"],
+    "additionalProperties": False,
+}
+
+DECLARED: JsonSchema = {
+    "type": "object",
+    "description": "The range that the method declares, with a value that is known to do well.",
+    "properties": {
+        "prior": {"description": "The value; `default` is the field's own default."},
+        "confidence": CONFIDENCE,
+    },
+    "required": ["prior"],
     "additionalProperties": False,
 }
 
@@ -75,6 +97,7 @@ def space_schema(settings: type[Spec] | None = None) -> JsonSchema:
         "additionalProperties": False,
         "$defs": {
             "Range": RANGE,
+            "Declared": DECLARED,
             "Hole": HOLE,
             **{name: _with_holes(value, definitions) for name, value in definitions.items()},
         },
@@ -140,6 +163,7 @@ def _or_hole(schema: JsonSchema, definitions: Mapping[str, JsonSchema]) -> JsonS
         values.append({"enum": kinds, "description": "The method, with every range that it declares."})
     if any(_may_declare(arm) for arm in arms):
         values.append({"const": "default", "description": "The range that the method declares."})
+        values.append({"$ref": "#/$defs/Declared"})
     ranges = (
         [{"$ref": "#/$defs/Range"}] if any(arm.get("type") in ("number", "integer") for arm in arms) else []
     )
@@ -168,7 +192,9 @@ def _choice(values: list[JsonSchema]) -> JsonSchema:
                     {"type": "array", "items": option, "minItems": 1},
                     {"type": "object", "additionalProperties": option, "minProperties": 1},
                 ]
-            }
+            },
+            "prior": {"description": "The option that is known to do well, by its value or name."},
+            "confidence": CONFIDENCE,
         },
         "required": ["choice"],
         "additionalProperties": False,

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 
 from automix_search.documents import Tree
 from automix_search.errors import InputError
-from automix_search.ranges import Scalar
-from automix_search.spaces.holes import ChoiceHole, HoledTree, RangeHole, holes_of
-from automix_search.spaces.resolve import is_hole
+from automix_search.ranges import Prior
+from automix_search.spaces.holes import ChoiceHole, HoledTree, RangeHole, holes_of, is_hole
+from automix_search.spaces.labels import item_labels, labels_of
 
 
 def name_holes(tree: Tree, source: str) -> HoledTree:
@@ -50,7 +50,11 @@ def _holed(tree: Tree, name: str) -> HoledTree:
 
 def _range(tree: Mapping[str, Tree], name: str) -> RangeHole:
     low, high = tree["range"]
-    return RangeHole(name, low, high, tree.get("log", False))
+    return RangeHole(name, low, high, tree.get("log", False), _prior(tree))
+
+
+def _prior(tree: Mapping[str, Tree]) -> Prior | None:
+    return Prior(tree["prior"], tree.get("confidence", "medium")) if "prior" in tree else None
 
 
 def _choice(tree: Mapping[str, Tree], name: str, inner: str | None = None) -> ChoiceHole:
@@ -58,14 +62,14 @@ def _choice(tree: Mapping[str, Tree], name: str, inner: str | None = None) -> Ch
     written = tree["choice"]
     named = isinstance(written, Mapping)
     options = list(written.values()) if isinstance(written, Mapping) else written
-    labels = tuple(written) if isinstance(written, Mapping) else option_labels(options)
+    labels = labels_of(written)
     holed = (_holed(item, inner or f"{name}.{label}") for label, item in zip(labels, options, strict=True))
-    return ChoiceHole(name, labels, tuple(holed), named)
+    return ChoiceHole(name, labels, tuple(holed), named, _prior(tree))
 
 
 def _items(items: Sequence[Tree], name: str) -> list[HoledTree]:
     holed: list[HoledTree] = []
-    labels = _told_apart([_item_label(item) for item in items])
+    labels = item_labels(items)
     for index, (item, label) in enumerate(zip(items, labels, strict=True)):
         place = f"[{index}]" if len(items) > 1 else ""
         item_name = f"{name}{place}" if label is None else f"{name}.{label}"
@@ -74,52 +78,3 @@ def _items(items: Sequence[Tree], name: str) -> list[HoledTree]:
         else:
             holed.append(_holed(item, item_name))
     return holed
-
-
-def option_labels(options: Sequence[Tree]) -> tuple[Scalar, ...]:
-    """What the options of a choice are called: scalars are called what they are."""
-    labels = [
-        option if not isinstance(option, Mapping | list) else _label(option) or f"option{number}"
-        for number, option in enumerate(options, 1)
-    ]
-    return tuple(_told_apart(labels))
-
-
-def _label(tree: Tree) -> str | None:
-    """What a mapping or a list is called; None where nothing suggests itself."""
-    if isinstance(tree, list):
-        return "+".join(str(_item_label(item) or _label(item)) for item in tree) or "nothing"
-    if not isinstance(tree, Mapping):
-        return None if tree is None else str(tree)
-    if is_hole(tree):
-        return "range" if "range" in tree else "choice"
-    if not tree:
-        return "nothing"
-    if isinstance(tree.get("kind"), str):
-        return str(tree["kind"])
-    kinds = [value["kind"] for value in tree.values() if isinstance(value, Mapping) and "kind" in value]
-    return str(kinds[0]) if len(kinds) == 1 else None
-
-
-def _item_label(item: Tree) -> str | None:
-    """What an item of a list is called; a choice of something or nothing is called after the something."""
-    if not is_hole(item):
-        return _label(item) if isinstance(item, Mapping) else None
-    if "range" in item:
-        return None
-    written = item["choice"]
-    labels = tuple(written) if isinstance(written, Mapping) else option_labels(written)
-    some = [label for label in labels if label is not None]
-    return str(some[0]) if len(some) == 1 else None
-
-
-def _told_apart(labels: Sequence[Scalar]) -> list[Scalar]:
-    """The labels, with `#2`, `#3` behind those that stand before."""
-    taken: list[Scalar] = []
-    for label in labels:
-        number, unique = 1, label
-        while unique is not None and unique in taken:
-            number += 1
-            unique = f"{label}#{number}"
-        taken.append(unique)
-    return taken

@@ -1,8 +1,8 @@
 """From the tree a user writes to one in which every hole is explicit.
 
-`default` becomes the range that the method declares, a bare name (`cutmix`) the method with every declared
-range, and the bounds of a range take the type of the field: `int` where it takes whole numbers only, else
-`float`. A resolved tree reads back as the same space, whatever a later version declares.
+`default`, or a prior alone, becomes the range that the method declares, a bare name (`cutmix`) the method with every
+declared range, a prior gets its confidence, and the bounds of a range take the type of the field: `int` where it
+takes whole numbers only, else `float`. A resolved tree reads back as the same space, whatever a later version declares.
 """
 
 from __future__ import annotations
@@ -18,14 +18,10 @@ from automix_search.errors import unknown_name
 from automix_search.families import Spec
 from automix_search.ranges import Choice, Range, declared_range
 from automix_search.schema_walk import UNKNOWN, Position, children, kinds_at
+from automix_search.spaces.holes import is_hole
+from automix_search.spaces.labels import labels_of
+from automix_search.spaces.written_priors import DEFAULT, KEYS, prior_of_choice, prior_of_range, usual_value
 from automix_search.validation import describe
-
-DEFAULT = "default"
-
-
-def is_hole(tree: Tree) -> bool:
-    """Whether a tree is a range or a choice."""
-    return isinstance(tree, Mapping) and ("range" in tree or "choice" in tree)
 
 
 class Resolver:
@@ -49,6 +45,8 @@ class Resolver:
             return self._hole(position, tree, path, base)
         if tree == DEFAULT and position is not UNKNOWN:
             return self._default(position, path)
+        if self._is_prior(position, tree):
+            return self._with_prior(position, tree, self._default(position, path, "{prior: …}"), path, base)
         if isinstance(tree, str):
             return self._name(position, tree, path)
         if isinstance(tree, Mapping):
@@ -83,11 +81,11 @@ class Resolver:
             )
         return resolved
 
-    def _default(self, position: Position, path: Place) -> Tree:
+    def _default(self, position: Position, path: Place, written: str = DEFAULT) -> Tree:
         declared = declared_range(position.field) if position.field is not None else None
         if declared is None:
             self._problem(
-                path, "`default` stands for a range that the field declares, but this one declares none"
+                path, f"`{written}` stands for a range that the field declares, but this one declares none"
             )
             return None
         return explicit(position, declared)
@@ -101,14 +99,50 @@ class Resolver:
         return name
 
     def _hole(self, position: Position, tree: Mapping[str, Tree], path: Place, base: Tree) -> Tree:
-        allowed = ("range", "log") if "range" in tree else ("choice",)
+        allowed = ("range", "log", *KEYS) if "range" in tree else ("choice", *KEYS)
         for key in tree:
             if key not in allowed:
                 what = "a range has" if "range" in tree else "a choice has"
-                self._problem((*path, key), f"unknown key `{key}`; {what} the keys {' and '.join(allowed)}")
+                known = f"{', '.join(allowed[:-1])} and {allowed[-1]}"
+                self._problem((*path, key), f"unknown key `{key}`; {what} the keys {known}")
+        before = len(self.problems)
         if "range" in tree:
-            return self._range(position, tree, path)
-        return self._choice(position, tree["choice"], path, base)
+            resolved = self._range(position, tree, path)
+        else:
+            resolved = self._choice(position, tree["choice"], path, base)
+        return (
+            resolved
+            if len(self.problems) > before
+            else self._with_prior(position, tree, resolved, path, base)
+        )
+
+    def _is_prior(self, position: Position, tree: Tree) -> bool:
+        """Whether a mapping is a prior that stands for the declared range, and not one with a field of that name."""
+        alone = isinstance(tree, Mapping) and "prior" in tree and set(tree) <= set(KEYS)
+        return alone and "prior" not in children(position, tree, self._methods)
+
+    def _with_prior(
+        self, position: Position, tree: Mapping[str, Tree], resolved: Tree, path: Place, base: Tree
+    ) -> Tree:
+        """A resolved hole with its prior, checked and written out; as it is where there is nothing to search."""
+        if not is_hole(resolved):
+            return resolved
+        try:
+            return {**resolved, **self._prior(position, tree, resolved, base)}
+        except ValueError as error:
+            self._problem((*path, "prior" if "prior" in tree else "confidence"), str(error))
+            return None
+
+    def _prior(
+        self, position: Position, tree: Mapping[str, Tree], resolved: Mapping[str, Tree], base: Tree
+    ) -> dict[str, Tree]:
+        usual = usual_value(position, base)
+        if "range" in resolved:
+            low, high = resolved["range"]
+            return prior_of_range(tree, Range(low, high), usual, whole=isinstance(low, int))
+        options = resolved["choice"]
+        values = list(options.values()) if isinstance(options, Mapping) else options
+        return prior_of_choice(tree, labels_of(options), values, usual)
 
     def _range(self, position: Position, tree: Mapping[str, Tree], path: Place) -> Tree:
         bounds, log = tree["range"], tree.get("log", False)

@@ -13,11 +13,11 @@ from automix_search.errors import InputError, unknown_name
 from automix_search.families import Spec
 from automix_search.policy import Policy
 from automix_search.policy.schema import FORMAT
-from automix_search.ranges import Choice, Range, Scalar
+from automix_search.ranges import Choice, Prior, Range, Scalar
 from automix_search.spaces.corners import findings
 from automix_search.spaces.filling import answers, fill, merge
 from automix_search.spaces.grid import Point, grid, grid_size
-from automix_search.spaces.holes import Hole, HoledTree, Suggester, holes_of
+from automix_search.spaces.holes import Context, Hole, HoledTree, Suggester, holes_of
 from automix_search.spaces.naming import name_holes
 from automix_search.spaces.suggesters import RandomSuggester
 from automix_search.validation import dump, validate
@@ -33,13 +33,15 @@ class Parameter:
         name: What it is called, in the space's own paths.
         values: What may be filled in.
         condition: The choices that lead to it, such as "mix = cutmix"; empty where it is always there.
-        text: `values` in words.
+        text: `values` in words, and the prior.
+        prior: What is known to do well, if anything is.
     """
 
     name: str
     values: Range | Choice
     condition: str
     text: str
+    prior: Prior | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,17 @@ class Space:
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Every hole, in the order of the file."""
-        return tuple(_parameter(hole, context) for hole, context in holes_of(self._holed))
+        return tuple(_parameter(hole, context) for hole, context in self.holes)
+
+    @cached_property
+    def holes(self) -> tuple[tuple[Hole, Context], ...]:
+        """Every hole, in the order of the file, with the choices that lead to it."""
+        return tuple(holes_of(self._holed))
+
+    @property
+    def has_priors(self) -> bool:
+        """Whether anything is known beforehand of what does well."""
+        return any(hole.prior is not None for hole, _ in self.holes)
 
     @property
     def is_point(self) -> bool:
@@ -96,7 +108,11 @@ class Space:
 
     def suggest(self, suggester: Suggester) -> Point:
         """Ask for a value of every hole that the choices made so far lead to."""
-        return answers(self._holed, lambda hole: hole.suggest(suggester))
+        return self.point(lambda hole: hole.suggest(suggester))
+
+    def point(self, answer: Callable[[Hole], Scalar]) -> Point:
+        """What `answer` says to every hole that its answers so far lead to."""
+        return answers(self._holed, answer)
 
     def random_params(self, generator: random.Random) -> Point:
         """A point drawn at random: evenly over options, and over ranges or their logarithms."""
@@ -185,4 +201,5 @@ class Space:
 
 def _parameter(hole: Hole, context: Sequence[tuple[str, Scalar]]) -> Parameter:
     condition = " and ".join(f"{name} = {'null' if label is None else label}" for name, label in context)
-    return Parameter(hole.name, hole.values, condition, str(hole))
+    text = str(hole) if hole.prior is None else f"{hole}, {hole.prior}"
+    return Parameter(hole.name, hole.values, condition, text, hole.prior)

@@ -14,13 +14,33 @@ from automix_search.errors import InputError
 from automix_search.families import Spec
 from automix_search.policy import Policy, Transform
 
+Direction = Literal["max", "min"]
+"""Which way a metric is better."""
+
 
 @dataclass(frozen=True)
 class Objective:
-    """The metric that a search optimises, and which way is better."""
+    """The metric that a search optimises, and which way is better.
+
+    Attributes:
+        metric: Its name among what trainings report.
+        direction: Which way is better.
+        also: Further metrics and costs that count; with some, a search is for the Pareto front of all of them.
+    """
 
     metric: str
-    direction: Literal["max", "min"] = "max"
+    direction: Direction = "max"
+    also: tuple[Objective, ...] = ()
+
+    @property
+    def all(self) -> tuple[Objective, ...]:
+        """This one and the further ones."""
+        return (self, *self.also)
+
+    @classmethod
+    def of(cls, tree: Mapping[str, Any]) -> Objective:
+        """The objective that `dataclasses.asdict` has written."""
+        return cls(tree["metric"], tree["direction"], tuple(map(cls.of, tree.get("also", ()))))
 
     def better(self, first: float, second: float) -> bool:
         """Whether `first` is the better value."""

@@ -14,7 +14,7 @@ from automix_search.documents import write_atomically
 from automix_search.errors import InputError
 from automix_search.families import Spec
 from automix_search.learned import Trunk
-from automix_search.metrics import NamedMetric, measure, resolve_metric
+from automix_search.metrics import NamedMetric, measure, recalls, resolve_metric
 from automix_search.models import build_model, load_weights
 from automix_search.policy import ImageSpec, Policy
 from automix_search.policy.learned_file import pack
@@ -22,6 +22,7 @@ from automix_search.signals import Need, classifier
 from automix_search.training.base import AbstractTrainer, Assignment, Objective
 from automix_search.training.evaluation import ENLARGE, predict, score
 from automix_search.training.fitness import (
+    BuiltOnce,
     check_learned,
     check_model,
     check_needs_of_teacher,
@@ -38,6 +39,11 @@ from automix_search.training.search_share import take_share
 from automix_search.training.seeding import GlobalRandom, Seeds
 from automix_search.validation import dump
 
+RECALL = "recall/"
+"""Begins the names of a class's recall, before its id; no metric of the user's own can be called so."""
+MOST_CLASSES = 1000
+"""So many classes are told one by one."""
+
 
 class ClassificationTrainer(AbstractTrainer):
     """Trains an image classifier by a recipe.
@@ -46,7 +52,8 @@ class ClassificationTrainer(AbstractTrainer):
     the validation split, `train_loss` and `lr`. Metrics after temperature scaling bring `temperature` with
     them: the validation split's own are cross-fitted, those of the test split use what all of the validation
     split says. Metrics of neural collapse are of the clean training split (`test_...` of the test split) and
-    come after the last epoch only, unless they are the objective. A training that goes on from a checkpoint
+    come after the last epoch only, unless they are the objective. With the test split comes the recall of each of up
+    to 1,000 classes, `test_recall/0` and so on. A training that goes on from a checkpoint
     first yields its last epoch again, so that no report is lost. A loss that is not finite ends the training,
     with NaN for every metric. What a policy has learned is written to a file after the last epoch.
 
@@ -73,6 +80,7 @@ class ClassificationTrainer(AbstractTrainer):
         if model is None and recipe.model is None:
             raise InputError("there is no model: name one in the recipe, or give a function that makes one")
         self.recipe, self.splits, self.model, self.metric = recipe, splits, model, metric
+        self._built = BuiltOnce()
         self.settings, self.resources = recipe, recipe.resources
         self.epochs, self.transform, self.baselines = recipe.epochs, recipe.transform, recipe.baselines
         first = metric or resolve_metric(recipe.objective.metric)
@@ -168,10 +176,18 @@ class ClassificationTrainer(AbstractTrainer):
         found |= self._collapse(run, run.batches, last)
         if assignment.test and last:
             batches = self.batches(self.splits.test, assignment.policy, run.optimisation.device, ENLARGE)
-            test = score(*self._predict(run, batches), self.metrics, temperature)
+            logits, labels = self._predict(run, batches)
+            test = self._by_class(logits, labels) | score(logits, labels, self.metrics, temperature)
             test |= self._collapse(run, batches, last)
             found |= {f"test_{name}": value for name, value in test.items()}
         return found
+
+    def _by_class(self, logits: Tensor, labels: Tensor) -> dict[str, float]:
+        """Recall of each class, where an image has one and there are not too many: `recall/0`, `recall/1`, ...."""
+        info = self.splits.info
+        if info.multi_label or info.num_classes > MOST_CLASSES:
+            return {}
+        return {f"{RECALL}{label}": recall for label, recall in recalls(logits, labels).items()}
 
     def _predict(self, run: Run, batches: Batches) -> tuple[Tensor, Tensor]:
         model, precision = run.optimisation.best_model, run.optimisation.autocast()
@@ -240,7 +256,7 @@ class ClassificationTrainer(AbstractTrainer):
         if self.model is None and self.recipe.model is not None:
             return example_of(self.recipe.model.model_dump_json(), info.channels, info.size, info.num_classes)
         with GlobalRandom(0, torch.device("cpu")).active():
-            return self.build_model()
+            return self._built.get(self.build_model)
 
     def with_settings(self, settings: Spec) -> Self:
         if not isinstance(settings, Recipe):
@@ -253,7 +269,9 @@ class ClassificationTrainer(AbstractTrainer):
             raise InputError(
                 "a space cannot change `trainer.objective` where the program gives the metric itself"
             )
-        return type(self)(settings, self.splits, model=self.model, metric=self.metric)
+        other = type(self)(settings, self.splits, model=self.model, metric=self.metric)
+        other._built = self._built
+        return other
 
     def describe(self) -> dict[str, Any]:
         with GlobalRandom(0, torch.device("cpu")).active():

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
+from collections.abc import Callable
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +19,13 @@ from automix_search.losses import BinaryCrossEntropy
 from automix_search.models import ModelSpec, build_model
 from automix_search.policy import Policy
 from automix_search.signals import Need, check_layers, check_needs, no_teacher, other_classes
+from automix_search.validation import dump
+
+Box = list[tuple[float, float]]
+"""The smallest and the largest of each number."""
+
+_BEGUN = WeakKeyDictionary[nn.Module, dict[str, Box]]()
+"""What was seen to begin beside an example: for all that is no fraction, between which numbers."""
 
 
 def settle_loss(policy: Policy, info: ImageInfo) -> Policy:
@@ -60,6 +70,22 @@ def example_of(spec: str, channels: int, size: tuple[int, int], num_classes: int
         return build_model(wanted, channels=channels, size=size, num_classes=num_classes)
 
 
+class BuiltOnce:
+    """An example of a model that a program makes: built when it is first asked for, and never sent to a worker."""
+
+    def __init__(self) -> None:
+        self._model: nn.Module | None = None
+
+    def get(self, build: Callable[[], nn.Module]) -> nn.Module:
+        """The example."""
+        if self._model is None:
+            self._model = build()
+        return self._model
+
+    def __reduce__(self) -> tuple[type[BuiltOnce], tuple[()]]:
+        return BuiltOnce, ()
+
+
 def check_sight(policy: Policy, model: nn.Module) -> None:
     """See that a model has all that a policy looks at or mixes within it.
 
@@ -73,13 +99,45 @@ def check_sight(policy: Policy, model: nn.Module) -> None:
 def check_learned(policy: Policy, model: nn.Module, images: ImageSpec, num_classes: int) -> None:
     """See that a policy can learn beside a model, by beginning to.
 
+    That copies the model, so it is left out where a policy differs from others that could begin beside the same model
+    only by numbers that lie between theirs, as all points of a space lie between its corners.
+
     Raises:
         InputError: It cannot: the model has no such layer, or the loss is of another kind.
     """
+    begun = _BEGUN.setdefault(model, {})
+    kept, numbers = _parted(policy)
+    key = f"{kept} {images} {num_classes}"
+    box = begun.get(key, [(number, number) for number in numbers])
+    if key in begun and all(low <= number <= high for number, (low, high) in zip(numbers, box, strict=True)):
+        return
+    _begin(policy, model, images, num_classes)
+    begun[key] = [
+        (min(low, number), max(high, number)) for number, (low, high) in zip(numbers, box, strict=True)
+    ]
+
+
+def _begin(policy: Policy, model: nn.Module, images: ImageSpec, num_classes: int) -> None:
     generator = torch.Generator().manual_seed(0)
     teacher = copy.deepcopy(model) if Need.TEACHER in policy.needs() else None
     with torch.random.fork_rng(devices=[]):
         policy.build(num_classes=num_classes, input=images, model=model, teacher=teacher, generator=generator)
+
+
+def _parted(policy: Policy) -> tuple[str, list[float]]:
+    """What a policy learns by, with fractions left out; and these, in their order."""
+    numbers: list[float] = []
+
+    def without(tree: object) -> object:
+        if isinstance(tree, float):
+            numbers.append(tree)
+            return "a fraction"
+        if isinstance(tree, dict):
+            return {name: without(value) for name, value in tree.items()}
+        return [without(item) for item in tree] if isinstance(tree, list) else tree
+
+    parts = without({name: dump(policy)[name] for name in ("learned", "loss")})
+    return json.dumps(parts), numbers
 
 
 def check_model(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +12,8 @@ from automix_search.compute.jobs import Failure, Fork, Job, Stage
 from automix_search.errors import InputError, SearchError
 from automix_search.policy import Policy
 from automix_search.training.base import AbstractTrainer, Objective
-from automix_search.tuning.ledger import Ledger, Record, State
+from automix_search.tuning.budget import Limit
+from automix_search.tuning.ledger import STOPPED_EARLY, Ledger, Record, State
 from automix_search.tuning.stages import AbstractStage
 from automix_search.validation import describe, dump
 
@@ -44,8 +44,7 @@ class Driver:
         ledger: Where every event goes.
         objective: What is optimised.
         retries: How often a failed training is tried again.
-        deadline: Time (`time.time()`) after which no trial starts and running trials end; None for no limit. Baselines
-            and the confirmation are not limited: without them the search would have no answer.
+        limits: What ends stages before they are through.
         observers: Who looks on.
     """
 
@@ -59,18 +58,19 @@ class Driver:
         objective: Objective,
         *,
         retries: int = 1,
-        deadline: float | None = None,
+        limits: Sequence[Limit] = (),
         observers: Sequence[Observer] = (),
     ) -> None:
         self._stages = stages
         self._ledger = ledger
         self._objective = objective
         self._retries = retries
-        self._deadline = deadline
+        self._limits = tuple(limits)
         self._observers = observers
         self._again: deque[Job] = deque()
         self._running: dict[str, _Running] = {}
         self._exhausted = False
+        self._begun = 0
 
     @property
     def finished(self) -> bool:
@@ -81,15 +81,27 @@ class Driver:
         """Take up a search that an earlier process left: unfinished jobs are proposed again, finished ones never."""
         for stage in self._stages:
             stage.restore(self._ledger.records)
+        self._begun = self._begun_before()
         for record in self._ledger.records.values():
             if not record.ended:
                 self._again.append(job_of(record, trainer, methods))
+
+    def _begun_before(self) -> int:
+        """The place of the last stage that waits and has begun since the search was asked for so many trials."""
+        waiting = {stage.name: place for place, stage in enumerate(self._stages) if stage.waits}
+        begun, trials = 0, None
+        for event in self._ledger.events:
+            if event["event"] == "opened" and event["trials"] != trials:
+                begun, trials = 0, event["trials"]
+            elif event["event"] == "asked":
+                begun = max(begun, waiting.get(event["stage"], 0))
+        return begun
 
     def next_job(self) -> Job | None:
         """The next training to start; None when there is nothing to start now."""
         job = self._again.popleft() if self._again else self._propose()
         if job is not None:
-            self._running[job.name] = _Running(job, time.time())
+            self._running[job.name] = _Running(job, self._ledger.clock())
             self._write("asked", **asked(job))
             if job.fork is not None:
                 self._forked(job, job.fork)
@@ -104,20 +116,25 @@ class Driver:
             self._write("mutated", job=job.name, params=changed)
 
     def _propose(self) -> Job | None:
-        for stage in self._stages:
-            if stage.waits and any(running.job.stage != stage.name for running in self._running.values()):
+        """The next job of the stages; once a stage that waits has begun, those before it are over for good."""
+        running = {running.job.stage for running in self._running.values()}
+        before: set[Stage] = set()
+        for place, stage in enumerate(self._stages[self._begun :], self._begun):
+            if stage.waits and running & before:
                 return None
-            if self._late and stage.limited:
+            before.add(stage.name)
+            if self._limit(stage) is not None:
                 continue
             job = stage.propose()
             if job is not None:
+                self._begun = place if stage.waits else self._begun
                 return job
         self._exhausted = not self._running
         return None
 
-    @property
-    def _late(self) -> bool:
-        return self._deadline is not None and time.time() >= self._deadline
+    def _limit(self, stage: AbstractStage) -> Limit | None:
+        """What has ended a stage."""
+        return next((limit for limit in self._limits if limit.reached(stage)), None)
 
     def reported(self, name: str, metrics: Mapping[str, float]) -> bool:
         """Take the metrics of one more epoch of a job; True stops the job.
@@ -133,19 +150,27 @@ class Driver:
         running.value = self._value(numbers, self._objective.metric)
         finite = {metric: value for metric, value in numbers.items() if math.isfinite(value)}
         self._write("reported", job=name, epoch=running.epoch, metrics={**finite, "epoch": running.epoch})
-        wanted = [self._objective.metric] + [f"test_{self._objective.metric}"] * (job.test and running.last)
-        for metric in wanted:
+        for metric in self._wanted(job, last=running.last):
             if not math.isfinite(value := self._value(numbers, metric)):
                 self._fail(running, Failure(f"diverged: {metric} was {value} after epoch {running.epoch}"))
                 return True
+        for other in self._stages:
+            if other.name != job.stage:
+                other.overheard(job, running.epoch, running.value)
         stops = self._stage_of(job).reported(job, running.epoch, running.value)
         if running.last:
             self._end(running, "finished", value=running.value)
         elif stops:
-            self._end(running, "pruned", value=running.value, reason="stopped early")
-        elif self._late and self._stage_of(job).limited:
-            self._end(running, "pruned", value=running.value, reason="time budget")
+            self._end(running, "pruned", value=running.value, reason=STOPPED_EARLY)
+        elif (limit := self._limit(self._stage_of(job))) is not None:
+            self._end(running, "pruned", value=running.value, reason=limit.reason)
         return name not in self._running
+
+    def _wanted(self, job: Job, *, last: bool) -> list[str]:
+        """What an epoch must report, and as finite numbers."""
+        metric = self._objective.metric
+        further = [each.metric for each in self._objective.also] if last else []
+        return [metric, *further, *([f"test_{metric}"] if job.test and last else [])]
 
     def _value(self, numbers: Mapping[str, float], metric: str) -> float:
         if metric not in numbers:
@@ -205,7 +230,8 @@ class Driver:
     def _end(self, running: _Running, state: State, *, final: bool = True, **fields: Any) -> None:
         job = running.job
         del self._running[job.name]
-        self._write(state, job=job.name, seconds=round(time.time() - running.since, 3), **fields)
+        seconds = round(self._ledger.clock() - running.since, 3)
+        self._write(state, job=job.name, seconds=seconds, **fields)
         if final:
             self._stage_of(job).ended(self._ledger.records[job.name])
 
@@ -214,6 +240,8 @@ class Driver:
 
     def _write(self, event: str, **fields: Any) -> None:
         self._ledger.append(event, **fields)
+        for limit in self._limits:
+            limit.noticed(self._ledger.events[-1])
         for observer in self._observers:
             observer.noticed(self._ledger.events[-1], self._ledger.records)
 

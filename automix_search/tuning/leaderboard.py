@@ -6,17 +6,17 @@ import csv
 import io
 import json
 import math
-import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from automix_search.evidence import score_over_seeds
+from automix_search.evidence import distances, score_over_seeds
 from automix_search.policy import Policy, Score
 from automix_search.training.base import Objective
 from automix_search.training.cost import PEAK_MEMORY, STEP_TIME
 from automix_search.tuning.ledger import Record, State
+from automix_search.tuning.scores import raced, tested, value_of
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,19 @@ class Row:
         state: How its training in the search ended.
         epochs: Epochs it was trained in the search.
         search: The validation score that the search saw; None if there is none.
-        valid: Validation score over the fresh seeds of the confirmation; None where it was not confirmed.
-        test: Test score over the same seeds.
+        valid: Validation score over the seeds of the race; None where it did not race.
+        test: Test score over the fresh seeds of the confirmation; None where it was not confirmed.
         record: The record of its training in the search.
-        trainings: Names of its trainings on fresh seeds.
+        trainings: Names of its trainings on other seeds.
+        seconds: What its training in the search took, all attempts.
+        values: What the search saw of each objective, where there are several.
+        distance: How far it lies from the ideal point, as a point of the Pareto front; None where it is not on it, or
+            where there is no front.
         step_time_s: Seconds of a training step, the median over epochs; None where the trainer does not say.
         peak_memory_mb: Memory at its peak, in MB; None where the trainer does not say.
         step_factor: Its step's time over that of the baseline `none`.
+        population_s: Seconds of all trainings of the population that its schedule comes from, one after the other;
+            None where it comes from none.
     """
 
     rank: int
@@ -49,9 +55,13 @@ class Row:
     test: Score | None
     record: Record
     trainings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    values: Mapping[str, float] = field(default_factory=dict)
+    distance: float | None = None
     step_time_s: float | None = None
     peak_memory_mb: float | None = None
     step_factor: float | None = None
+    population_s: float | None = None
 
     def policy(self, methods: Iterable[type] = ()) -> Policy:
         """The candidate's policy; `methods` are classes of the user's own."""
@@ -59,34 +69,47 @@ class Row:
 
 
 def leaderboard(records: Mapping[str, Record], objective: Objective) -> list[Row]:
-    """All candidates, best first: confirmed ones by their mean over fresh seeds, then finished ones, the rest last.
+    """All candidates, best first: those that raced as the race left them, then finished ones, the rest last.
 
-    Where two are equal the baseline comes first: what is simpler needs no proof.
+    With several objectives the points of the Pareto front come first, the nearest to the ideal point before the others.
+    Who raced longer comes first, and of those that raced equally long who has the better mean. Where two are equal the
+    baseline comes first: what is simpler needs no proof.
     """
-    again = defaultdict[str, list[Record]](list)
+    metric = objective.metric
+    valid, test = raced(records.values(), metric), tested(records.values(), metric)
+    again = defaultdict[str, list[str]](list)
     for record in records.values():
-        if record.stage == "confirm" and record.state == "finished":
-            again[record.candidate].append(record)
-    searched = [record for record in records.values() if record.stage in ("baseline", "search")]
-    rows = [_row(record, again[record.candidate], objective) for record in searched]
+        if record.stage in ("race", "confirm") and record.state == "finished":
+            again[record.candidate].append(record.name)
+    population = [record.seconds for record in records.values() if record.stage == "population"]
+    rows = [
+        replace(
+            _row(record),
+            valid=_score(metric, "valid", valid.get(record.candidate)),
+            test=_score(metric, "test", test.get(record.candidate)),
+            trainings=tuple(again[record.candidate]),
+            population_s=sum(population) if population and record.stage == "search" else None,
+        )
+        for record in records.values()
+        if record.stage in ("baseline", "search")
+    ]
     sign = -1.0 if objective.direction == "max" else 1.0
 
     def place(row: Row) -> tuple[object, ...]:
-        confirmed = math.inf if row.valid is None else sign * row.valid.mean
+        raced = math.inf if row.valid is None else sign * row.valid.mean
         score = math.inf if row.search is None else sign * row.search
         order = ("finished", "pruned", "asked", "interrupted", "failed").index(row.state)
         return (
-            -len(row.valid.seeds)
-            if row.valid
-            else 0,  # a mean over fewer seeds is no match for one over more
-            confirmed,
+            math.inf if row.distance is None else row.distance,
+            -len(row.valid.seeds) if row.valid else 0,
+            raced,
             order,
             -row.epochs if row.state == "pruned" else 0,
             score,
             not row.baseline,
         )
 
-    ordered = sorted(rows, key=place)
+    ordered = sorted(_on_front(rows, objective) if objective.also else rows, key=place)
     plain = next((row.step_time_s for row in rows if row.baseline and row.name == "none"), None)
     return [
         replace(row, rank=rank, step_factor=row.step_time_s / plain if plain and row.step_time_s else None)
@@ -94,7 +117,31 @@ def leaderboard(records: Mapping[str, Record], objective: Objective) -> list[Row
     ]
 
 
-def _row(record: Record, again: Sequence[Record], objective: Objective) -> Row:
+def _on_front(rows: Sequence[Row], objective: Objective) -> list[Row]:
+    """The rows with what the search saw of all objectives, those of the Pareto front with their distance."""
+    goals = objective.all
+    seen = [{goal.metric: value_of(row.record, goal.metric) for goal in goals} for row in rows]
+    points = [
+        [math.nan if value is None or row.state != "finished" else value for value in values.values()]
+        for row, values in zip(rows, seen, strict=True)
+    ]
+    far = distances(points, [goal.direction for goal in goals])
+    return [
+        replace(
+            row,
+            values={metric: value for metric, value in values.items() if value is not None},
+            distance=far.get(index),
+        )
+        for index, (row, values) in enumerate(zip(rows, seen, strict=True))
+    ]
+
+
+def _score(metric: str, split: Literal["valid", "test"], values: Mapping[int, float] | None) -> Score | None:
+    return score_over_seeds(metric, split, values) if values else None
+
+
+def _row(record: Record) -> Row:
+    """What the search itself says of a candidate."""
     return Row(
         rank=0,
         name=record.candidate,
@@ -102,38 +149,18 @@ def _row(record: Record, again: Sequence[Record], objective: Objective) -> Row:
         state=record.state,
         epochs=record.epochs,
         search=record.value,
-        valid=_over_seeds(again, objective, "valid"),
-        test=_over_seeds(again, objective, "test"),
+        valid=None,
+        test=None,
         record=record,
-        trainings=tuple(record.name for record in again),
-        step_time_s=_middle(STEP_TIME, record),
-        peak_memory_mb=max(
-            (each[PEAK_MEMORY] for each in record.metrics if PEAK_MEMORY in each), default=None
-        ),
+        seconds=record.seconds,
+        step_time_s=value_of(record, STEP_TIME),
+        peak_memory_mb=value_of(record, PEAK_MEMORY),
     )
 
 
-def _middle(cost: str, record: Record) -> float | None:
-    """The median of a cost over the epochs of a training."""
-    values = [metrics[cost] for metrics in record.metrics if cost in metrics]
-    return statistics.median(values) if values else None
-
-
-def _over_seeds(
-    again: Sequence[Record], objective: Objective, split: Literal["valid", "test"]
-) -> Score | None:
-    metric = objective.metric if split == "valid" else f"test_{objective.metric}"
-    values = {
-        int(record.asked["seed"]): record.metrics[-1][metric]
-        for record in again
-        if metric in record.metrics[-1]
-    }
-    return score_over_seeds(objective.metric, split, values) if values else None
-
-
 COLUMNS = (
-    "rank", "name", "baseline", "state", "epochs", "search_valid", "valid_mean", "valid_se", "test_mean", "test_se",
-    "seeds", "params",
+    "rank", "name", "baseline", "state", "epochs", "search_valid", "valid_mean", "valid_se", "seeds",
+    "test_mean", "test_se", "test_seeds", "params",
 )  # fmt: skip
 
 
@@ -148,12 +175,17 @@ def as_data(row: Row) -> dict[str, Any]:
         "search_valid": row.search,
         "valid_mean": row.valid and row.valid.mean,
         "valid_se": row.valid and row.valid.standard_error,
+        "seeds": len(row.valid.seeds) if row.valid else 0,
         "test_mean": row.test and row.test.mean,
         "test_se": row.test and row.test.standard_error,
-        "seeds": len(row.valid.seeds) if row.valid else 0,
+        "test_seeds": len(row.test.seeds) if row.test else 0,
+        "seconds": round(row.seconds, 3),
+        "values": dict(row.values),
+        "front": row.distance is not None,
         "step_time_s": row.step_time_s,
         "step_factor": row.step_factor,
         "peak_memory_mb": row.peak_memory_mb,
+        "population_s": row.population_s,
         "params": dict(row.record.asked["params"]),
     }
 

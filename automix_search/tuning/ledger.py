@@ -7,15 +7,20 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Any, Literal
 
-from automix_search.compute.jobs import Stage
+from automix_search.compute.jobs import Clock, Stage
 from automix_search.errors import InputError
+from automix_search.hashed_files import found_from, seen_from
 
 State = Literal["asked", "finished", "pruned", "failed", "interrupted"]
 
 ENDINGS: tuple[State, ...] = ("finished", "pruned", "failed")
+
+STOPPED_EARLY = "stopped early"
+"""The reason of whoever was pruned by the rule for early stopping."""
 
 
 @dataclass
@@ -75,15 +80,22 @@ class Ledger:
     """Appends events to a file, and keeps the records that they add up to.
 
     A line that a killed process left half-written is dropped when the ledger is opened again.
+
+    Args:
+        path: The file; None keeps the events in memory only.
+        clock: What events are dated by.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None, clock: Clock = time.time) -> None:
         self.path = path
+        self.clock = clock
         self.records: dict[str, Record] = {}
         self.events: list[dict[str, Any]] = []
-        for event in _mend(path):
-            self._apply(event)
-        self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - a line is out once it is written
+        self._file: FileIO | None = None
+        if path is not None:
+            for event in _mend(path):
+                self._apply(event)
+            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - a line is out once it is written
 
     def append(self, event: str, **fields: Any) -> None:
         """Write one event; how a training ended is on the disk before the search goes on.
@@ -91,22 +103,29 @@ class Ledger:
         Raises:
             InputError: It cannot be written, as on a full disk.
         """
-        entry = {"event": event, "time": round(time.time(), 3), **fields}
-        try:
-            self._file.write(json.dumps(entry, allow_nan=False).encode() + b"\n")
-            if event in ENDINGS:
-                os.fsync(self._file.fileno())
-        except OSError as error:
-            raise InputError(f"cannot write {self.path}: {error.strerror}") from None
+        entry = {"event": event, "time": round(self.clock(), 3), **fields}
+        if self.path is not None and self._file is not None:
+            _write(entry, self._file, self.path)
         self._apply(entry)
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def _apply(self, event: dict[str, Any]) -> None:
         self.events.append(event)
         apply_event(self.records, event)
+
+
+def _write(entry: Mapping[str, Any], file: FileIO, path: Path) -> None:
+    try:
+        told = seen_from(entry, path.parent)
+        file.write(json.dumps(told, allow_nan=False).encode() + b"\n")
+        if entry["event"] in ENDINGS:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
 
 
 def apply_event(records: dict[str, Record], event: Mapping[str, Any]) -> None:
@@ -133,6 +152,8 @@ def apply_event(records: dict[str, Record], event: Mapping[str, Any]) -> None:
 def read_ledger(path: Path) -> list[dict[str, Any]]:
     """All whole events of a ledger; a half-written last line is left out.
 
+    Files of the run folder that events name along with their hash are found wherever the folder is now.
+
     Raises:
         InputError: A line in the middle is damaged.
     """
@@ -140,13 +161,18 @@ def read_ledger(path: Path) -> list[dict[str, Any]]:
     lines = path.read_bytes().split(b"\n") if path.exists() else []
     for number, line in enumerate(lines, start=1):
         try:
-            events += [json.loads(line)] if line.strip() else []
+            events += [_event(line, path.parent)] if line.strip() else []
         except ValueError:
             if number < len(lines):
                 raise InputError(
                     f"{path}:{number} is damaged; restore the file, or start a new search"
                 ) from None
     return events
+
+
+def _event(line: bytes, folder: Path) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(line)
+    return found_from(event, folder) if b'"sha256"' in line else event
 
 
 def read_records(path: Path) -> dict[str, Record]:

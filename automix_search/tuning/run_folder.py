@@ -17,8 +17,9 @@ class RunFolder:
     """Where everything of one search is kept.
 
     launch.yaml (resolved), environment.json (versions, objective, data and model), ledger.jsonl (the truth),
-    study.journal (opens in optuna-dashboard), leaderboard.csv, policy.yaml (the best so far), trials/ (checkpoints of
-    unfinished trainings).
+    study.journal (opens in optuna-dashboard), leaderboard.csv, policy.yaml (the best so far), verdict.json (what
+    the search said in the end), trials/ (checkpoints of unfinished trainings), weights/ (what policies learned before),
+    and what trackers keep.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,6 +30,7 @@ class RunFolder:
         self.study = path / "study.journal"
         self.leaderboard = path / "leaderboard.csv"
         self.policy = path / "policy.yaml"
+        self.verdict = path / "verdict.json"
         self.trials = path / "trials"
         self._lock_file = path / ".lock"
         self._lock: IO[str] | None = None
@@ -37,6 +39,10 @@ class RunFolder:
     def name(self) -> str:
         """The folder's name, by which commands find it."""
         return self.path.name
+
+    def weights_file(self, sha256: str) -> Path:
+        """Where something is kept that a policy learned before the search began."""
+        return (self.path / "weights" / f"{sha256}.safetensors").absolute()
 
     def read_environment(self) -> dict[str, Any]:
         """What the search runs on: `versions`, `objective`, and `about` data, model and recipe.

@@ -4,37 +4,45 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import optuna
-from optuna.storages import JournalStorage
+from optuna.samplers import BaseSampler
+from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.trial import TrialState
 
-from automix_search.compute.jobs import Job
+from automix_search.compute.jobs import Job, trial_name
 from automix_search.errors import InputError
 from automix_search.spaces import Space
 from automix_search.spaces.grid import Point
-from automix_search.training.base import AbstractTrainer
+from automix_search.training.base import AbstractTrainer, Direction
+from automix_search.tuning.driver import job_of
 from automix_search.tuning.journal import OwnJournal
 from automix_search.tuning.ledger import Record
+from automix_search.tuning.point_sampler import PointSampler
 from automix_search.tuning.samplers import GRID, sampler_factory
+from automix_search.tuning.scores import value_of
 from automix_search.tuning.stages import AbstractStage
 from automix_search.tuning.stopping import AbstractStopping
 
 STUDY = "automix-search"
+WAYS: Mapping[Direction, Literal["maximize", "minimize"]] = {"max": "maximize", "min": "minimize"}
 NAME = "trial"  # user attribute of a study's trial: its name in the ledger
 
 
-def open_study(journal: Path, direction: Literal["max", "min"]) -> optuna.Study:
-    """The study of a run, made if it is not there yet; the file opens in optuna-dashboard."""
+def open_study(journal: Path | None, *directions: Direction) -> optuna.Study:
+    """The study of a run, one direction for each objective, made if it is not there yet; opens in optuna-dashboard.
+
+    Without a journal it is kept in memory.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        storage = JournalStorage(OwnJournal(journal))
-        way: Literal["maximize", "minimize"] = "maximize" if direction == "max" else "minimize"
-        return optuna.create_study(storage=storage, study_name=STUDY, direction=way, load_if_exists=True)
+        storage = InMemoryStorage() if journal is None else JournalStorage(OwnJournal(journal))
+        ways = [WAYS[direction] for direction in directions]
+        return optuna.create_study(storage=storage, study_name=STUDY, directions=ways, load_if_exists=True)
     except OSError as error:
         raise InputError(f"cannot write {journal}: {error.strerror}") from None
 
@@ -61,6 +69,8 @@ class SamplingStage(AbstractStage):
         epochs: Number of epochs that overrides the trainer's.
         stopping: When a training is given up early.
         grid_points: Values tried of each range, with the sampler `grid`.
+        portfolio: Points that are tried first.
+        methods: Classes of the user's own that policies may name.
     """
 
     name = "search"
@@ -78,15 +88,20 @@ class SamplingStage(AbstractStage):
         epochs: int | None,
         stopping: AbstractStopping,
         grid_points: int = 3,
+        portfolio: Sequence[Point] = (),
+        methods: Sequence[type] = (),
     ) -> None:
         self.space = space
         self._study = study
         self._sampler = sampler_factory(sampler)
         self._grid = space.grid(grid_points) if sampler == GRID else None
+        self._portfolio = tuple(portfolio)
         self._trials = trials if self._grid is None else min(trials, len(self._grid))
         self._seed = seed
         self._trainer = trainer
         self._epochs = epochs
+        self._objective = trainer.objective
+        self._methods = tuple(methods)
         self._sign = 1.0 if trainer.objective.direction == "max" else -1.0
         self._watch = stopping.watch()
         self._asked = 0
@@ -102,8 +117,8 @@ class SamplingStage(AbstractStage):
             deepcopy=False, states=(TrialState.WAITING,)
         ):
             self._study.enqueue_trial(self._grid[self._asked])
-        self._study.sampler = self._sampler(_seed_of(self._seed, self._asked))
-        name = f"t{self._asked:04d}"
+        self._study.sampler = self._proposer()
+        name = trial_name(self._asked)
         self._asked += 1
         params = self._ask(name)
         candidate = self.space.fill(params)
@@ -117,6 +132,14 @@ class SamplingStage(AbstractStage):
             settings=candidate.settings,
             params=params,
         )
+
+    def _proposer(self) -> BaseSampler:
+        """What proposes the next point: the portfolio while it lasts, then a fresh sampler."""
+        sampler = self._sampler(_seed_of(self._seed, self._asked), self.space)
+        if self._asked < len(self._portfolio):
+            point = self._portfolio[self._asked]
+            return PointSampler(lambda study: point, sampler)
+        return sampler
 
     def _ask(self, name: str) -> Point:
         """The study's next point, as a trial of this name."""
@@ -136,11 +159,20 @@ class SamplingStage(AbstractStage):
         self._asked = len(mine)
         self._adopt(mine)
         self._bring_back(mine)
-        for name, record in mine.items():
-            for epoch, value in self._values(record):
-                self._watch.stops(name, epoch, self._sign * value, record.asked["epochs"])
+        for record in records.values():
+            self._watch_again(record)
+        for record in mine.values():
             if record.ended:
                 self.ended(record)
+
+    def _watch_again(self, record: Record) -> None:
+        """Let the watch see what an earlier process was told."""
+        if record.stage not in ("baseline", "search"):
+            return
+        job = job_of(record, self._trainer, self._methods)
+        takes = self._watch.stops if record.stage == "search" else self._watch.overhears
+        for epoch, value in self._values(record):
+            takes(job, epoch, self._sign * value)
 
     def _adopt(self, records: Mapping[str, Record]) -> None:
         """Find the study's running trials by name; one that the ledger does not know never started and failed."""
@@ -168,10 +200,15 @@ class SamplingStage(AbstractStage):
 
     def reported(self, job: Job, epoch: int, value: float) -> bool:
         self._tell_epoch(job.name, epoch, value)
-        return self._watch.stops(job.name, epoch, self._sign * value, job.epochs)
+        return self._watch.stops(job, epoch, self._sign * value)
+
+    def overheard(self, job: Job, epoch: int, value: float) -> None:
+        if job.stage == "baseline":
+            self._watch.overhears(job, epoch, self._sign * value)
 
     def _tell_epoch(self, name: str, epoch: int, value: float) -> None:
-        if epoch not in self._told[name]:
+        several = bool(self._objective.also)  # then Optuna takes values at the end only
+        if not several and epoch not in self._told[name]:
             self._told[name].add(epoch)
             self._live[name].report(value, epoch)
 
@@ -182,4 +219,10 @@ class SamplingStage(AbstractStage):
         state = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED}.get(
             record.state, TrialState.FAIL
         )
-        self._study.tell(trial, record.value if state is TrialState.COMPLETE else None, state)
+        complete = state is TrialState.COMPLETE
+        self._study.tell(trial, self._values_at_the_end(record) if complete else None, state)
+
+    def _values_at_the_end(self, record: Record) -> list[float]:
+        """What the study is told of a training that came to its end."""
+        values = [value_of(record, each.metric) for each in self._objective.all]
+        return [value for value in values if value is not None]

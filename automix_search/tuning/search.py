@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
-import random
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import dropwhile, takewhile
 from typing import Any
 
 import optuna
@@ -17,73 +15,24 @@ import optuna
 from automix_search.compute.jobs import Executor, Job
 from automix_search.documents import write_atomically
 from automix_search.errors import InputError
-from automix_search.policy import Policy, save_policy
-from automix_search.spaces import Space
-from automix_search.training.base import AbstractTrainer, Objective
-from automix_search.tuning.driver import Driver, Event, Observer, job_of
-from automix_search.tuning.leaderboard import Row, as_csv, leaderboard
-from automix_search.tuning.ledger import ENDINGS, Ledger, Record, elapsed_s, named
+from automix_search.evidence import Verdict
+from automix_search.training.base import AbstractTrainer, Direction, Objective
+from automix_search.tuning.best_policy import BestPolicy
+from automix_search.tuning.budget import ComputeBudget, Deadline, Limit, Share, share_of
+from automix_search.tuning.driver import Driver, Event, Observer
+from automix_search.tuning.finalists import finalists, jobs_of, judged
+from automix_search.tuning.judgement import judgement, write_verdict
+from automix_search.tuning.leaderboard import Row
+from automix_search.tuning.ledger import Ledger, Record, elapsed_s
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.population.stages import PopulationStage, ScheduleStage
+from automix_search.tuning.race import RaceStage
 from automix_search.tuning.run_folder import RunFolder
 from automix_search.tuning.sampling import SamplingStage, open_study
+from automix_search.tuning.spent_checkpoints import SpentCheckpoints
 from automix_search.tuning.stages import AbstractStage, BaselineStage, ConfirmStage
-from automix_search.tuning.stopping import AbstractStopping, NoStopping
-from automix_search.tuning.strategies import AbstractStrategy, Pba, Sampling
-from automix_search.tuning.winner import exported, forget_learned, versions
-
-
-@dataclass(frozen=True)
-class SearchPlan:
-    """Everything that decides what a search does; where it runs is the executor's affair.
-
-    Attributes:
-        space: What is searched.
-        trainer: What scores a policy.
-        baselines: What is compared with, by name.
-        trials: How many points of the space to try.
-        seed: Of the sampler and of all trainings of the search.
-        epochs: Length of every training; None leaves it to the trainer.
-        strategy: How the search comes by its candidates.
-        sampler: Name or import path of an Optuna sampler.
-        grid_points: Values tried of each range, with the sampler `grid`.
-        stopping: When trainings are given up early.
-        finalists: How many of the best trials are confirmed; 0 confirms nothing.
-        confirm_seeds: On how many fresh seeds.
-        retries: How often a failed training is tried again.
-        time_budget_s: After so many seconds no trial starts and running ones end; None for no limit.
-        methods: Classes of the user's own that policies may name.
-    """
-
-    space: Space
-    trainer: AbstractTrainer
-    baselines: Mapping[str, Policy]
-    trials: int
-    seed: int = 0
-    epochs: int | None = None
-    strategy: AbstractStrategy = field(default_factory=Sampling)
-    sampler: str = "tpe"
-    grid_points: int = 3
-    stopping: AbstractStopping = field(default_factory=NoStopping)
-    finalists: int = 3
-    confirm_seeds: int = 3
-    retries: int = 1
-    time_budget_s: float | None = None
-    methods: tuple[type, ...] = ()
-
-    @property
-    def fresh_seeds(self) -> list[int]:
-        """Training seeds of the confirmation, drawn from the search's seed and far from it."""
-        return random.Random(self.seed).sample(range(100_000, 1_000_000), self.confirm_seeds)
-
-    @property
-    def candidates(self) -> int:
-        """How many trials the search may come to."""
-        return self.strategy.candidates(self.trials)
-
-    @property
-    def length(self) -> int:
-        """Epochs of a training, where the space does not say otherwise."""
-        return self.epochs or self.trainer.epochs
+from automix_search.tuning.strategies import Pba
+from automix_search.tuning.winner import versions
 
 
 def conduct(
@@ -106,37 +55,103 @@ def conduct(
     """
     about = describe_trainer(plan.trainer)
     check_same_data(run, about)
-    write_environment(run, plan.trainer.objective, about)
+    each = share_of(plan.trainer.resources, executor.place.threads)
+    write_environment(run, plan.trainer.objective, about, each)
     run.sweep()
-    with closing(Ledger(run.ledger)) as ledger:
+    run.verdict.unlink(missing_ok=True)
+    with closing(Ledger(run.ledger, executor.place.clock)) as ledger:
         best = BestPolicy(run, plan, about)
-        driver = _driver(run, plan, ledger, [best, SpentCheckpoints(run), *observers])
+        study = open_study(run.study, *_directions(plan))
+        driver = _driver(plan, ledger, study, each, [best, SpentCheckpoints(run), *observers])
         try:
             if resume:
                 driver.restore(plan.trainer, plan.methods)
             executor.run(plan.trainer, driver)
             ledger.append("closed")
+            verdict = _judged(plan, ledger.records)
+            write_verdict(verdict, run.verdict)
         except BaseException:
             with suppress(InputError):  # the first error is the one to tell
                 driver.interrupt()
                 best.write(ledger.records)
             raise
-        return best.write(ledger.records)
+        return best.write(ledger.records, verdict)
 
 
-def _driver(run: RunFolder, plan: SearchPlan, ledger: Ledger, observers: Sequence[Observer]) -> Driver:
-    study = open_study(run.study, plan.trainer.objective.direction)
-    trials = plan.candidates
-    spent = spent_s(ledger.events, trials)
-    ledger.append("opened", trials=trials, objective=plan.trainer.objective.metric)
+@dataclass(frozen=True)
+class Rehearsal:
+    """What is left of a search that wrote nothing.
+
+    Attributes:
+        records: What its ledger knew of each job.
+        verdict: What it said; None where it said nothing.
+    """
+
+    records: Mapping[str, Record]
+    verdict: Verdict | None
+
+
+def rehearse(plan: SearchPlan, executor: Executor, observers: Sequence[Observer] = ()) -> Rehearsal:
+    """Run a search from its start to its verdict without a run folder: made for thousands of simulated ones.
+
+    Raises:
+        SearchError: Every training fails.
+    """
+    ledger, study = Ledger(None, executor.place.clock), open_study(None, *_directions(plan))
+    each = share_of(plan.trainer.resources, executor.place.threads)
+    executor.run(plan.trainer, _driver(plan, ledger, study, each, observers))
+    ledger.append("closed")
+    return Rehearsal(ledger.records, _judged(plan, ledger.records))
+
+
+def _judged(plan: SearchPlan, records: Mapping[str, Record]) -> Verdict | None:
+    return judgement(records, plan.trainer.objective, margin=plan.margin, confidence=plan.confidence)
+
+
+def _directions(plan: SearchPlan) -> list[Direction]:
+    return [each.direction for each in plan.trainer.objective.all]
+
+
+def _driver(
+    plan: SearchPlan, ledger: Ledger, study: optuna.Study, each: Share, observers: Sequence[Observer]
+) -> Driver:
+    deadline = _deadline(plan, ledger)
+    ledger.append("opened", trials=plan.candidates, objective=plan.trainer.objective.metric)
+    budget = _budget(plan, ledger, each)
     return Driver(
-        _stages(plan, ledger, study),
+        _stages(plan, ledger, study, budget),
         ledger,
         plan.trainer.objective,
         retries=plan.retries,
-        deadline=None if plan.time_budget_s is None else time.time() + plan.time_budget_s - spent,
+        limits=_given(deadline, budget),
         observers=observers,
     )
+
+
+def _given(*limits: Limit | None) -> list[Limit]:
+    return [limit for limit in limits if limit is not None]
+
+
+def _deadline(plan: SearchPlan, ledger: Ledger) -> Deadline | None:
+    if plan.time_budget_s is None:
+        return None
+    left_s = plan.time_budget_s - spent_s(ledger.events, plan.candidates)
+    return Deadline(ledger.clock() + left_s, ledger.clock)
+
+
+def _budget(plan: SearchPlan, ledger: Ledger, each: Share) -> ComputeBudget | None:
+    if plan.budget is None:
+        return None
+    budget = ComputeBudget(
+        plan.budget.seconds,
+        each.many,
+        racing=plan.first_rounds,
+        confirming=plan.confirming,
+        clock=ledger.clock,
+    )
+    for event in ledger.events:
+        budget.noticed(event)
+    return budget
 
 
 def describe_trainer(trainer: AbstractTrainer) -> dict[str, Any]:
@@ -159,18 +174,45 @@ def check_same_data(run: RunFolder, about: Mapping[str, Any]) -> None:
             )
 
 
-def write_environment(run: RunFolder, objective: Objective, about: Mapping[str, Any]) -> None:
+def write_environment(run: RunFolder, objective: Objective, about: Mapping[str, Any], each: Share) -> None:
     """Write down what the search runs on."""
-    tree = {"versions": versions(), "objective": dataclasses.asdict(objective), "about": about}
+    tree = {
+        "versions": versions(),
+        "objective": dataclasses.asdict(objective),
+        "compute": dataclasses.asdict(each),
+        "about": about,
+    }
     write_atomically(run.environment, json.dumps(tree, indent=2) + "\n")
 
 
-def _stages(plan: SearchPlan, ledger: Ledger, study: optuna.Study) -> list[AbstractStage]:
-    def best() -> list[Job]:
-        return finalists(ledger.records, plan.trainer.objective, plan.finalists, plan.trainer, plan.methods)
+def _stages(
+    plan: SearchPlan, ledger: Ledger, study: optuna.Study, budget: ComputeBudget | None
+) -> list[AbstractStage]:
+    stages = [BaselineStage(plan.baselines, plan.seed, plan.length), *_searching(plan, study)]
+    return [*stages, *_deciding(plan, ledger.records, budget)] if plan.finalists else stages
 
-    confirm = ConfirmStage(best, plan.fresh_seeds if plan.finalists else [])
-    return [BaselineStage(plan.baselines, plan.seed, plan.length), *_searching(plan, study), confirm]
+
+def _deciding(
+    plan: SearchPlan, records: Mapping[str, Record], budget: ComputeBudget | None
+) -> list[AbstractStage]:
+    """The race, and the confirmation of who won it."""
+    objective = plan.trainer.objective
+
+    def jobs(chosen: list[Record]) -> list[Job]:
+        return jobs_of(chosen, plan.trainer, plan.methods)
+
+    confirm = ConfirmStage(lambda: jobs(judged(records, objective)), plan.fresh_seeds)
+    if not plan.races:
+        return [confirm]
+    race = RaceStage(
+        lambda: jobs(finalists(records, objective, plan.finalists)),
+        records,
+        plan.racing_seeds,
+        objective,
+        plan.confidence,
+        affordable=(lambda trainings: True) if budget is None else budget.affords_race,
+    )
+    return [race, confirm]
 
 
 def _searching(plan: SearchPlan, study: optuna.Study) -> list[AbstractStage]:
@@ -195,6 +237,8 @@ def _searching(plan: SearchPlan, study: optuna.Study) -> list[AbstractStage]:
         epochs=plan.epochs,
         stopping=plan.stopping,
         grid_points=plan.grid_points,
+        portfolio=[point.params for point in plan.portfolio],
+        methods=plan.methods,
     )
     return [sampling]
 
@@ -202,115 +246,14 @@ def _searching(plan: SearchPlan, study: optuna.Study) -> list[AbstractStage]:
 def spent_s(events: Sequence[Event], trials: int) -> float:
     """Seconds of a time budget that are used up: what the search has run for since it was asked for these trials.
 
-    The confirmation does not count, and whoever asks for more trials gives the budget anew.
+    Race and confirmation do not count, and whoever asks for more trials gives the budget anew.
     """
     asked_since = max(
         (place for place, event in enumerate(events) if _asks_for_more(event, trials)), default=-1
     )
-    searching = [event for event in events[asked_since + 1 :] if event["event"] in ("opened", "asked")]
-    return elapsed_s([event for event in searching if event.get("stage") != "confirm"])
+    since = dropwhile(lambda event: event["event"] != "opened", events[asked_since + 1 :])
+    return elapsed_s(takewhile(lambda event: event.get("stage") not in ("race", "confirm"), since))
 
 
 def _asks_for_more(event: Event, trials: int) -> bool:
     return bool(event["event"] == "opened" and event["trials"] != trials)
-
-
-def finalists(
-    records: Mapping[str, Record],
-    objective: Objective,
-    count: int,
-    trainer: AbstractTrainer,
-    methods: Sequence[type],
-) -> list[Job]:
-    """The jobs that scored the best trials and all baselines: what is worth confirming.
-
-    The best are those of the search, whatever an earlier confirmation said. Trials that were stopped early are no
-    finalists, nor is a second trial of one and the same candidate.
-    """
-    finished = [record for record in records.values() if record.state == "finished"]
-    sign = -1.0 if objective.direction == "max" else 1.0
-    trials = sorted(named(finished, "search"), key=lambda record: sign * (record.value or 0.0))
-    distinct: dict[str, Record] = {}
-    for record in trials:
-        distinct.setdefault(repr((record.asked["policy"], record.asked["settings"])), record)
-    chosen = [*named(finished, "baseline"), *list(distinct.values())[:count]]
-    return [job_of(record, trainer, methods) for record in chosen]
-
-
-class BestPolicy:
-    """Keeps policy.yaml the best so far, and leaderboard.csv up to date, while a search runs."""
-
-    PAUSE_S = 2.0
-    """Shortest time between two leaderboard files while the leader stays the same."""
-
-    def __init__(self, run: RunFolder, plan: SearchPlan, about: Mapping[str, Any]) -> None:
-        self._run = run
-        self._plan = plan
-        self._about = about
-        self._leader: tuple[object, ...] = ()
-        self._written_s = 0.0
-
-    def noticed(self, event: Event, records: Mapping[str, Record]) -> None:
-        if event["event"] != "finished" or records[event["job"]].stage == "population":
-            return
-        rows = leaderboard(records, self._plan.trainer.objective)
-        leader = (rows[0].name, rows[0].search, rows[0].test)
-        if leader != self._leader or time.monotonic() - self._written_s > self.PAUSE_S:
-            self._write(rows, records)
-
-    def write(self, records: Mapping[str, Record]) -> list[Row]:
-        """Write both files as things stand now; the leaderboard, best first."""
-        rows = leaderboard(records, self._plan.trainer.objective)
-        self._write(rows, records)
-        return rows
-
-    def _write(self, rows: list[Row], records: Mapping[str, Record]) -> None:
-        write_atomically(self._run.leaderboard, as_csv(rows))
-        if rows and rows[0].search is not None:
-            metric, name = self._plan.trainer.objective.metric, self._run.name
-            kept = self._run.trials
-            policy = exported(rows[0], rows, metric, name, self._about, self._plan.methods, kept)
-            save_policy(policy, self._run.policy)
-            trials = [row for row in rows if not row.baseline][: self._plan.finalists]
-            if policy.learned is None or policy.learned.weights is None:
-                self._run.policy.with_suffix(".safetensors").unlink(missing_ok=True)
-            forget_learned(kept, records, {row.name for row in (rows[0], *trials)})
-            self._leader = (rows[0].name, rows[0].search, rows[0].test)
-        self._written_s = time.monotonic()
-
-
-class SpentCheckpoints:
-    """Deletes the checkpoint of a training that is over, once no other one goes on from it."""
-
-    def __init__(self, run: RunFolder) -> None:
-        self._run = run
-        self._kept: dict[str, int] | None = None
-
-    def noticed(self, event: Event, records: Mapping[str, Record]) -> None:
-        if self._kept is None:
-            ended = {name: record.asked.get("until") for name, record in records.items() if record.ended}
-            self._kept = {name: until for name, until in ended.items() if until is not None}
-        if event["event"] in ENDINGS:
-            until = records[event["job"]].asked["until"]
-            if until is None:
-                self._delete(event["job"])
-            else:
-                self._kept[event["job"]] = until
-        elif self._kept and event["event"] in ("asked", "forked"):
-            self._delete_before(_needed_from(event), self._kept)
-
-    def _delete_before(self, epoch: float, kept: dict[str, int]) -> None:
-        for name in [name for name, until in kept.items() if until < epoch]:
-            self._delete(name)
-            del kept[name]
-
-    def _delete(self, name: str) -> None:
-        for file in self._run.trials.glob(f"{name}-*.pt"):
-            file.unlink(missing_ok=True)
-
-
-def _needed_from(event: Event) -> float:
-    """The epoch before which no checkpoint is gone on from any more, now that a training was asked for."""
-    if event["event"] == "forked":
-        return float(event["epoch"])
-    return math.inf if event["stage"] in ("search", "confirm") else 0.0

@@ -1,12 +1,13 @@
 """The stages of a search: each proposes trainings and takes in how they went.
 
-Baselines and sampled trials run side by side; the confirmation waits for both.
+Baselines and sampled trials run side by side; the race waits for both, and the confirmation for the race.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 from automix_search.compute.jobs import Job, Stage
 from automix_search.policy import Policy
@@ -34,6 +35,9 @@ class AbstractStage(ABC):
         """Take in one epoch; True stops the training early."""
         return False
 
+    def overheard(self, job: Job, epoch: int, value: float) -> None:
+        """Take in one epoch of a training that another stage has proposed."""
+
     def ended(self, record: Record) -> None:
         """Take in how a training ended for good."""
 
@@ -58,21 +62,21 @@ class BaselineStage(AbstractStage):
 
 
 class ConfirmStage(AbstractStage):
-    """Trains the finalists and the baselines again, at full length on fresh seeds, and scores the test split.
+    """Trains the best trial and the baselines once more, on a fixed number of fresh seeds, and scores the test split.
 
-    All candidates are trained on the same seeds: same initial weights, same order of samples. The winner is chosen by
-    validation; the test scores only tell how good it is.
+    All are trained on the same seeds: same initial weights, same order of samples. Nothing is chosen by these
+    trainings; they only tell how good is what validation has chosen.
 
     Args:
-        finalists: Gives the jobs that scored the candidates; called when everything before is over.
-        seeds: Training seeds, none of which the search has used.
+        contenders: Gives the jobs that scored them; called when everything before is over.
+        seeds: Training seeds, none of which the search or the race has used.
     """
 
     name = "confirm"
     waits = True
 
-    def __init__(self, finalists: Callable[[], list[Job]], seeds: Sequence[int]) -> None:
-        self._finalists = finalists
+    def __init__(self, contenders: Callable[[], list[Job]], seeds: Sequence[int]) -> None:
+        self._contenders = contenders
         self._seeds = tuple(seeds)
         self._known: set[str] = set()
         self._waiting: list[Job] | None = None
@@ -82,19 +86,22 @@ class ConfirmStage(AbstractStage):
 
     def propose(self) -> Job | None:
         if self._waiting is None:
-            jobs = (self._job(job, seed) for seed in self._seeds for job in self._finalists())
+            contenders = self._contenders()
+            jobs = (retrained(job, "confirm", seed) for seed in self._seeds for job in contenders)
             self._waiting = [job for job in jobs if job.name not in self._known]
         return self._waiting.pop(0) if self._waiting else None
 
-    def _job(self, job: Job, seed: int) -> Job:
-        return Job(
-            name=f"{job.candidate}@{seed}",
-            stage="confirm",
-            candidate=job.candidate,
-            policy=job.policy,
-            seed=seed,
-            epochs=job.epochs,
-            settings=job.settings,
-            test=True,
-            params=job.params,
-        )
+
+def retrained(job: Job, stage: Literal["race", "confirm"], seed: int) -> Job:
+    """The training of a candidate on another seed; only the confirmation scores the test split."""
+    return Job(
+        name=f"{job.candidate}@{seed}",
+        stage=stage,
+        candidate=job.candidate,
+        policy=job.policy,
+        seed=seed,
+        epochs=job.epochs,
+        settings=job.settings,
+        test=stage == "confirm",
+        params=job.params,
+    )

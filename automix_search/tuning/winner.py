@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from automix_search.compute.jobs import learned_name
-from automix_search.policy import Policy, Provenance, Score
+from automix_search.evidence import Verdict
+from automix_search.policy import Judged, Policy, Provenance, Score, Versus
 from automix_search.policy.learned_file import as_learned
 from automix_search.tuning.leaderboard import Row
 from automix_search.tuning.ledger import Record
@@ -31,6 +32,7 @@ def exported(
     about: Mapping[str, Any],
     methods: Sequence[type] = (),
     kept: Path | None = None,
+    verdict: Verdict | None = None,
 ) -> Policy:
     """The policy of a row with its provenance.
 
@@ -42,6 +44,7 @@ def exported(
         about: What the trainer says of data, model and recipe.
         methods: Classes of the user's own.
         kept: Folder with what policies learned in the trainings of the run.
+        verdict: What the search said in the end.
     """
     policy = row.policy(methods)
     learned, training = policy.learned, None
@@ -57,6 +60,7 @@ def exported(
         model=about.get("model"),
         trainer=row.record.asked["settings"] or about.get("recipe"),
         score=score_of(row, metric),
+        verdict=None if verdict is None else judged_in_short(verdict),
         baselines={
             other.name: score for other in rows if other.baseline and (score := score_of(other, metric))
         },
@@ -81,8 +85,25 @@ def forget_learned(folder: Path, records: Mapping[str, Record], best: Collection
             file.unlink(missing_ok=True)
 
 
+def judged_in_short(verdict: Verdict) -> Judged:
+    """What of a verdict goes with a policy."""
+    against = {
+        each.against: Versus(answer=each.answer, gain=each.gain, interval=each.interval)
+        for each in verdict.comparisons
+    }
+    return Judged(
+        answer=verdict.answer,
+        trial=verdict.candidate,
+        seeds=len(verdict.seeds),
+        margin=verdict.margin,
+        confidence=verdict.confidence,
+        against=against,
+    )
+
+
 def score_of(row: Row, metric: str) -> Score | None:
-    """The best evidence there is for a row: the test split over fresh seeds, or what the search saw."""
-    if row.test is not None or row.search is None:
-        return row.test
+    """The best evidence there is for a row: the test split, the race over several seeds, or what the search saw."""
+    found = row.test or row.valid
+    if found is not None or row.search is None:
+        return found
     return Score(metric=metric, split="valid", mean=row.search, seeds=(row.record.asked["seed"],))

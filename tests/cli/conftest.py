@@ -1,26 +1,13 @@
-"""Running the command line in this process."""
+"""The command line, run in this process."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
+from running import Outcome, Run
 
 from automix_search.cli import main
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Outcome]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 from pathlib import Path
 
@@ -37,12 +38,12 @@ def test_a_search_from_its_plan_to_its_verdict(run):
         "runs/first/",
     ):
         assert told in plan
-    assert "18 trainings: 4 baselines, 2 trials, 12 to confirm the winner" in plan
+    assert "22 trainings: 4 baselines, 2 trials, 6 to race, 10 to confirm" in plan
     assert "unknown until the first epoch" in plan
-    assert outcome.out.count(" finished accuracy ") == 18
-    assert "[18/18] " in outcome.out
-    assert "default wins" not in outcome.out
-    assert "Searching brought nothing better than `default`" in outcome.out  # it always mixes
+    assert outcome.out.count(" finished accuracy ") == 22
+    assert "[22/22] " in outcome.out
+    assert "Undecided: 2 seeds cannot tell whether t000" in outcome.out
+    assert "policy.yaml is `default`, who leads on validation" in outcome.out  # it always mixes
     for typed in (
         "export runs/first -o policy.yaml",
         "leaderboard runs/first",
@@ -63,12 +64,34 @@ def test_json_is_all_that_standard_output_gets(run):
     assert result["run"] == "runs/first"
     assert result["winner"] == result["leaderboard"][0]
     assert len(result["leaderboard"]) == 6
-    assert result["verdict"].startswith("Searching brought nothing better")
-    assert "[18/18]" in outcome.err
+    assert result["verdict"]["answer"] in ("equal", "worse", "undecided")
+    assert "[22/22]" in outcome.err
+
+
+def test_a_plan_alone_makes_nothing(run, folder):
+    outcome = run(*launching(), "--epochs", 8, "--trials", 9, "--scheduler", "asha", "--plan")
+    assert (outcome.code, outcome.err) == (0, "")
+    told = " ".join(outcome.out.split())
+    assert (
+        "stopping first rung after epoch 2 of 8 and 1 of 3 go on, assumed; an audit over 4 baselines" in told
+    )
+    assert "runs/first/" in told
+    assert "finished" not in told
+    assert [path.name for path in folder.iterdir()] == ["toy.py"]
+    assert run(*launching(), "--plan", "--json").out == ""
+
+
+def test_a_search_with_early_stopping_tells_what_its_audit_found(run):
+    asha = ("--epochs", 8, "--trials", 5, "--scheduler", "asha", "--set", "race.finalists=0")
+    told = " ".join(run(*launching(), *asha).out.split())
+    assert "Fidelity: epoch 1 of 8 ranks like the end with tau 1.00 (" in told
+    fidelity = json.loads(run(*launching(name="second"), *asha, "--json").out)["fidelity"]
+    assert fidelity["found"] == {"first_epoch": 1, "reduction": 3}
+    assert json.loads(run(*launching(name="third"), "--json").out)["fidelity"] is None
 
 
 def test_a_recipe_is_searched_with_an_estimate_of_its_time(run):
-    outcome = run("launch", *QUICK, "--epochs", 1, "--set", "confirm.finalists=0", "--name", "digits")
+    outcome = run("launch", *QUICK, "--epochs", 1, "--set", "race.finalists=0", "--name", "digits")
     assert outcome.code == 0, outcome.err
     assert "a training, 1 at a time)" in outcome.out
     assert "tiny_cnn, digits (" in outcome.out
@@ -80,7 +103,8 @@ def test_a_recipe_is_searched_with_an_estimate_of_its_time(run):
 def test_flags_override_the_file(run):
     Path("mine.yaml").write_text(
         "format: automix-search/launch/1\ntrainer: toy.py:Toy\ncluster: debug\ntrials: 7\nseed: 3\nname: mine\n"
-        "confirm: {finalists: 1, seeds: 4}\n"
+        "race: {finalists: 1, seeds: 2}\n"
+        "confirm: {seeds: 4}\n"
     )
     assert run("launch", "mine.yaml", "--trials", 1, "--set", "confirm.seeds=1", "--epochs", 3).code == 0
     found = records("mine").values()
@@ -222,7 +246,7 @@ def test_the_command_as_a_process():
     process = command(*launching())
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
-    assert "[18/18]" in out
+    assert "[22/22]" in out
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -237,3 +261,20 @@ def test_a_signal_stops_cleanly(run, number):
     assert [record.state for record in records().values()] == ["finished", "finished", "interrupted"]
     assert load_policy("runs/first/policy.yaml").provenance.run == "first"
     assert "interrupted" in run("status", "first").out
+
+
+@pytest.mark.parametrize("sampler", ["random", "grid"])
+def test_what_would_settle_the_verdict_can_be_typed(run, sampler):
+    """The candidate is confirmed anew, at its very point of the space, whoever leads and whatever came first."""
+    changes = ("--set", "confirm={seeds: 2, margin: 0.0001}", "--set", "race.seeds=1")
+    outcome = run("launch", "--trainer", "toy.py:Swaying", "--name", "first", "--cluster", "debug", "--trials", 8,
+                  "--sampler", sampler, *changes)  # fmt: skip
+    typed = next(line for line in outcome.out.splitlines() if line.startswith("automix-search launch"))
+    again = run(*shlex.split(typed)[1:])
+    assert again.code == 0, again.err
+    found, anew = (
+        json.loads(Path("runs", name, "verdict.json").read_text()) for name in ("first", "first-again")
+    )
+    assert records("first-again")["t0000"].asked["params"] == records()[found["candidate"]].asked["params"]
+    assert len(anew["seeds"]) == found["to_settle"]["seeds"]
+    assert not set(anew["seeds"]) & set(found["seeds"])

@@ -9,6 +9,7 @@ import pytest
 from toy_search import write_toys
 
 from automix_search.policy import load_policy
+from automix_search.report.wording import duration
 from automix_search.training.checkpoint import load_checkpoint
 from automix_search.training.classification import ClassificationTrainer
 from automix_search.tuning.ledger import Record, named, read_ledger, read_records
@@ -146,7 +147,7 @@ def test_members_go_on_from_where_their_parents_left_off(run, monkeypatch, tmp_p
     monkeypatch.setattr(ClassificationTrainer, "train", watched)
     quick = ("--set", "strategy={kind: pba, population: 2, interval: 1}", "--epochs", 2, "--seed", 1)
     launched = ("launch", "--space", "table.yaml", "--cluster", "debug", "--name", "first", *quick)
-    outcome = run(*launched, "--set", "confirm.finalists=0")
+    outcome = run(*launched, "--set", "race.finalists=0")
     assert outcome.code == 0, outcome.err
     records = read_records(tmp_path / "runs" / "first" / "ledger.jsonl")
     sources = [record.asked["fork"]["source"] for record in members(records) if record.asked["fork"]]
@@ -156,5 +157,10 @@ def test_members_go_on_from_where_their_parents_left_off(run, monkeypatch, tmp_p
     assert first.asked["seed"] != second.asked["seed"]
     assert first.metrics != second.metrics
     assert "more trials" not in outcome.out
+    took = sum(record.seconds for record in members(records))
+    rows = json.loads(run("leaderboard", "first", "--json").out)
+    assert {row["name"]: row["population_s"] for row in rows if row["population_s"]} == {"t0000": took}
+    for told in (outcome.out, run("leaderboard", "first").out):
+        assert f"t0000: the trainings of its population took {duration(took)}" in told
     more = run("resume", "first", "--trials", "+3")
     assert (more.code, "a search by `pba` comes to one trial" in more.err) == (2, True)

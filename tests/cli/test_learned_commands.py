@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
-from conftest import Run
 from PIL import Image
+from running import Run
 
 from automix_search import search
-from automix_search.documents import read_yaml
 from automix_search.errors import InputError
 from automix_search.models import ModelSpec, build_model
 from automix_search.policy import ImageSpec, Policy, load_policy, save_policy
@@ -22,7 +22,7 @@ SPACE = {"format": "automix-search/space/1", "learned": {"kind": "ct_augment", "
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder whose winner learned, since nothing else was tried."""
+    """A folder with a run of two trials that learned, of which the better one was confirmed, and its policy."""
     folder = tmp_path_factory.mktemp("runs")
     result = search(
         space=SPACE,
@@ -33,11 +33,11 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "batch_size": 16,
             "epochs": 2,
         },
-        trials=1,
+        trials=2,
         cluster="debug",
         runs_dir=folder,
         name="learned",
-        settings={"confirm": {"finalists": 1, "seeds": 2}},
+        settings={"race": {"finalists": 1, "seeds": 1}, "confirm": {"seeds": 2}},
     )
     rank = next(row.rank for row in result.leaderboard() if not row.baseline)
     result.export(folder / "policy.yaml", rank)
@@ -51,9 +51,24 @@ def test_the_export_of_a_trial_brings_what_it_learned(searched: Path, run: Run, 
     assert run("export", searched / "learned", "--rank", rank, "-o", tmp_path / "mine.yaml").code == 0
     policy = load_policy(tmp_path / "mine.yaml")
     assert policy.learned.frozen
-    assert policy.provenance.training.startswith("t0000@")
+    assert re.fullmatch(r"t000[01]@\d+", policy.provenance.training)
     assert policy.learned.trunk.model.name == "tiny_cnn"
-    assert read_yaml(tmp_path / "mine.yaml").tree["learned"]["weights"]["file"] == "mine.safetensors"
+    assert "file: mine.safetensors" in (tmp_path / "mine.yaml").read_text()
+
+
+def test_the_export_of_what_was_not_kept_says_that_it_learns_afresh(
+    searched: Path, run: Run, tmp_path: Path
+) -> None:
+    rows = json.loads(run("leaderboard", searched / "learned", "--json").out)
+    *_, rank = (row["rank"] for row in rows if not row["baseline"])
+    outcome = run("export", searched / "learned", "--rank", rank, "-o", tmp_path / "mine.yaml")
+    assert outcome.code == 0
+    assert outcome.err.count("\n") == 1
+    assert "will learn afresh" in outcome.err
+    assert load_policy(tmp_path / "mine.yaml").learned.weights is None
+    assert json.loads(run("export", searched / "learned", "--rank", rank, "--json").out)["learned"]
+    for other in (row["rank"] for row in rows if row["baseline"] or row["valid_mean"]):
+        assert run("export", searched / "learned", "--rank", other).err == ""
 
 
 def test_show_tells_and_draws(searched: Path, run: Run, tmp_path: Path) -> None:
@@ -80,7 +95,8 @@ def test_show_needs_something_learned(run: Run, tmp_path: Path) -> None:
 
 def test_distil_writes_a_plain_policy_and_a_space_around_it(searched: Path, run: Run, tmp_path: Path) -> None:
     plain, space = tmp_path / "plain.yaml", tmp_path / "space.yaml"
-    assert run("distil", searched / "policy.yaml", "-o", plain).code == 0
+    said = run("distil", searched / "policy.yaml", "-o", plain)
+    assert (said.code, said.err) == (0, "")
     assert load_policy(plain).learned is None
     assert run("distil", searched / "policy.yaml", "-o", plain).code == 2
     assert run("distil", searched / "policy.yaml", "--space", "-o", space).code == 0
@@ -118,6 +134,10 @@ def test_an_average_that_does_nothing_is_no_middle_of_a_space(
     assert outcome.code == 2
     assert "no number" in outcome.err
     assert not (tmp_path / "space.yaml").exists()
+    said = run("distil", tmp_path / "idle.yaml", "-o", tmp_path / "plain.yaml")
+    assert said.code == 0
+    assert "does nothing on average" in said.err
+    assert load_policy(tmp_path / "plain.yaml") == policy.model_copy(update={"learned": None})
 
 
 def test_what_looks_with_a_model_of_the_users_own_is_shown_without_pictures(run: Run, tmp_path: Path) -> None:

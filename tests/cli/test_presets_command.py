@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from automix_search.presets import PRESET_KINDS, find_preset, list_presets
+from automix_search.presets import PRESET_KINDS, find_preset, list_examples, list_presets
+from automix_search.training.custom import load_trainer
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +48,20 @@ def test_copy_writes_the_same_file_and_tells_its_use(run):
     outcome = run("presets", "copy", "local")
     assert Path("local.yaml").read_text() == find_preset("cluster", "local").text()
     assert "launch --cluster local.yaml" in outcome.out
+
+
+def test_an_example_is_listed_shown_and_copied_with_the_address_of_its_trainer(run):
+    (example,) = list_examples()
+    rows = json.loads(run("presets", "list", "--kind", "trainer", "--json").out)
+    (row,) = (row for row in rows if row["name"] == "my_loop.py")
+    assert row["summary"] == "A training loop of your own, to copy and change."
+    assert run("presets", "show", "my_loop.py").out == example.text()
+    outcome = run("presets", "copy", "my_loop.py")
+    assert Path("my_loop.py").read_text() == example.text()
+    assert outcome.out.endswith("launch --trainer my_loop.py:MyTrainer\n")
+    assert load_trainer("my_loop.py:MyTrainer").epochs == 8
+    assert run("presets", "copy", "my_loop.py").code == 2
+    assert "my_loop.py" not in run("presets", "list", "--kind", "space").out
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_a_finished_search(run, folder):
     for told in (
         "state     finished",
         "2 of 2 are over",
-        "confirm   12 finished",
+        "confirm   10 finished",
         "best      default accuracy 0.8",
     ):
         assert told in outcome.out
@@ -99,9 +99,10 @@ def test_a_killed_search_is_resumed_without_repeating_anything(run, tmp_path, mo
     assert outcome.code == 0, outcome.err
     assert f"{len(ended)} of them are done" in outcome.out
     assert not [name for name in ended if f" {name} finished" in outcome.out]
-    assert "[18/18]" in outcome.out
+    assert "[22/22]" in outcome.out
     assert json.loads(run("status", "first", "--json").out)["stages"] == {
-        "baseline": {"finished": 4}, "search": {"finished": 2}, "confirm": {"finished": 12},
+        "baseline": {"finished": 4}, "search": {"finished": 2}, "race": {"finished": 6},
+        "confirm": {"finished": 10},
     }  # fmt: skip
 
 
@@ -130,7 +131,7 @@ def test_the_leaderboard(run, folder):
     rows = json.loads(run("leaderboard", "first", "--json").out)
     table = list(csv.DictReader(io.StringIO(run("leaderboard", "first", "--csv").out)))
     assert [row["name"] for row in rows] == [row["name"] for row in table]
-    assert rows[0]["seeds"] == 2
+    assert (rows[0]["seeds"], rows[0]["test_seeds"]) == (1, 2)
     assert run("leaderboard", "first", "--csv").out == (folder / "leaderboard.csv").read_text()
     assert run("leaderboard", "first", "--csv", "--json").code == 2
 
@@ -190,7 +191,7 @@ def test_searches_of_other_objectives_are_not_compared(run, folder):
 
 
 def test_all_runs(run, folder):
-    run(*launching(name="second"), "--set", "confirm.finalists=0")
+    run(*launching(name="second"), "--set", "race.finalists=0")
     lines = run("runs").out.splitlines()
     assert [line.split()[:3] for line in lines[1:]] == [
         ["first", "finished", "2/2"],

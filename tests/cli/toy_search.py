@@ -67,12 +67,21 @@ class Forgetful(Toy):
         return {"acuracy": 0.5}
 
 
+class Swaying(Toy):
+    """Every policy has its own luck with every seed."""
+
+    def metrics(self, assignment, epoch):
+        luck = random.Random(f"{assignment.seed}{assignment.policy}").gauss(0, 0.003)
+        last = assignment.test and epoch == assignment.epochs
+        return {"accuracy": 0.5 + luck} | ({"test_accuracy": 0.5 + luck} if last else {})
+
+
 class Elsewhere(Toy):
     def describe(self):
         return {"trainer": "Toy", "data": {"name": "other", "digest": "1"}}
 '''
 
-QUICK = ("--cluster", "debug", "--trials", 2, "--set", "confirm.seeds=2")
+QUICK = ("--cluster", "debug", "--trials", 2, "--set", "race.seeds=1", "--set", "confirm.seeds=2")
 
 
 def write_toys() -> None:

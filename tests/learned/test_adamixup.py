@@ -12,7 +12,7 @@ from automix_search.errors import InputError
 from automix_search.images import ImageSpec
 from automix_search.learned.adamixup import AdaMixUp, policy
 from automix_search.learned.adamixup.discriminator import IntrusionDiscriminator
-from automix_search.learned.adamixup.generator import truncated_normal
+from automix_search.learned.adamixup.generator import RegionGenerator, truncated_normal
 from automix_search.learned.adamixup.networks import CopiedNetwork, widen
 from automix_search.learned.adamixup.policy import blended
 from automix_search.learned.adamixup.region import Region, region_of
@@ -470,7 +470,7 @@ def test_what_is_learned_beats_fixed_shares_where_mixtures_collide(seed):
     learned, augmenter = trained(Policy(learned=guarded), seed)
     assert learned < fixed
     record = augmenter.learner.record()
-    assert record["collapsed"] == {"fold 2": 0}
+    assert record["collapsed"] == record["everywhere"] == {"fold 2": 0}
     assert record["width"]["fold 2"] >= 0.2 - 1e-5
     assert augmenter.learner.marginal()["mix"]["kind"] == "mixup"
 
@@ -483,3 +483,37 @@ def test_without_a_guard_it_learns_not_to_mix_and_says_so(seed):
     assert augmenter.learner.history[-1]["collapsed"] == {"fold 2": 1}
     assert augmenter.learner.record()["collapsed"] == {"fold 2": 1}
     assert dict(augmenter.learner.marginal()) == {"mix": {"kind": "none"}}
+
+
+@pytest.mark.parametrize("edge", [0.0, 0.05])
+def test_a_region_that_is_wide_at_first_grows_to_full_width_and_says_so(edge, monkeypatch):
+    begun = RegionGenerator.__init__
+
+    def wide(self, *parts):
+        begun(self, *parts)
+        with torch.no_grad():
+            self.head[1].bias.copy_(torch.tensor([0.0, 3.0, 0.0]))
+
+    monkeypatch.setattr(RegionGenerator, "__init__", wide)
+    _, augmenter = trained(Policy(learned=AdaMixUp(generator="tiny", edge=edge)), seed=0, steps=100)
+    record = augmenter.learner.record()
+    assert record["width"]["fold 2"] == pytest.approx(1 - 2 * edge, abs=0.01)
+    assert (record["everywhere"], record["collapsed"]) == ({"fold 2": 1}, {"fold 2": 0})
+
+
+@pytest.mark.parametrize(
+    ("width", "edge", "told"), [(0.97, 0.0, 0), (0.97, 0.05, 1), (0.985, 0.0, 1), (0.85, 0.05, 0)]
+)
+def test_full_width_is_what_the_edges_leave(width, edge, told):
+    learner = learner_of(loop_of(AdaMixUp(edge=edge)))
+    learner.drawn.sums.copy_(drawn(torch.tensor([0.3, 0.6]), width).sums)
+    assert learner.record()["everywhere"] == {"fold 2": told}
+
+
+def test_the_widths_of_three_share_one_room():
+    learner = learner_of(loop_of(AdaMixUp(folds=(3,))))
+    for width, told in ((0.5, 1), (0.45, 0)):
+        learner.drawn.clear()
+        region = Region(torch.zeros(1, 2), torch.full((1, 2), width))
+        learner.drawn.add(0, region, torch.tensor([[0.2, 0.3, 0.5]]))
+        assert learner.record()["everywhere"] == {"fold 3": told}

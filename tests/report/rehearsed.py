@@ -11,7 +11,7 @@ from automix_search.spaces import read_space
 from automix_search.training.base import AbstractTrainer, Assignment, Objective
 from automix_search.tuning.leaderboard import Row, leaderboard
 from automix_search.tuning.ledger import Record, apply_event
-from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.plan import SearchPlan
 from automix_search.validation import dump
 
 SPACE = {
@@ -38,13 +38,15 @@ class Told(AbstractTrainer):
 
 
 def plan(**changes: Any) -> SearchPlan:
-    """A plan of 2 baselines and 5 trials, of which 2 are confirmed on 3 seeds."""
+    """A plan of 2 baselines and 5 trials, of which 2 race on up to 2 seeds; one is confirmed on 3."""
     settings: dict[str, Any] = {
         "space": read_space(Document(SPACE, "small.yaml")),
         "trainer": Told(),
         "baselines": {"none": Policy(), "base": Policy()},
         "trials": 5,
         "finalists": 2,
+        "race_seeds": 2,
+        "confirm_seeds": 3,
     }
     return SearchPlan(**(settings | changes))
 
@@ -78,6 +80,10 @@ class Rehearsal:
         self.asked(job, stage, **more)
         self.reported(job, 4, value)
         self.tell("finished", job, value=value)
+
+    def raced(self, candidate: str, seed: int, valid: float) -> None:
+        """A whole training of the race."""
+        self.trained(f"{candidate}@{seed}", valid, "race", seed=seed)
 
     def confirmed(self, candidate: str, seed: int, valid: float, test: float) -> None:
         """A whole training of the confirmation."""

@@ -46,7 +46,7 @@ def test_the_view_shows_what_runs_what_is_best_and_what_failed(render):
     search.asked("t0003")
     first, *lines = render(live_view(tally)).splitlines()
     assert first.startswith("searching")
-    assert "2/19 trainings" in first
+    assert "2/24 trainings" in first
     assert lines == [
         "running   t0002          epoch 3/4  accuracy 0.5123",
         "          t0003          epoch 0/4  accuracy –",
@@ -98,11 +98,11 @@ def test_without_a_terminal_there_is_a_line_for_each_training_that_ends():
         search.asked("t0003")
         search.tell("interrupted", "t0003", reason="the search was stopped")
     assert file.getvalue().splitlines() == [
-        "[1/19] none finished accuracy 0.7000 after 1 epoch · best none 0.7000",
-        "[2/19] t0000 finished accuracy 0.6543 after 1 epoch · best none 0.7000",
-        "[3/19] t0001 ended early (stopped early) accuracy 0.2000 after 1 epoch · best none 0.7000",
-        "[4/19] t0002 failed: RuntimeError: [bold]broken · best none 0.7000",
-        "[4/19] t0003 interrupted: the search was stopped · best none 0.7000",
+        "[1/24] none finished accuracy 0.7000 after 1 epoch · best none 0.7000",
+        "[2/24] t0000 finished accuracy 0.6543 after 1 epoch · best none 0.7000",
+        "[3/24] t0001 ended early (stopped early) accuracy 0.2000 after 1 epoch · best none 0.7000",
+        "[4/24] t0002 failed: RuntimeError: [bold]broken · best none 0.7000",
+        "[4/24] t0003 interrupted: the search was stopped · best none 0.7000",
     ]
 
 

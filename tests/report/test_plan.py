@@ -38,10 +38,12 @@ def test_the_plan_as_text(render):
         "trainer  Told, accuracy, higher is better",
         "against  none, base",
         "trials   5 × 4 epochs, chosen by tpe (seed 0), each to its end",
-        "confirm  the best 2 trials and the baselines again, on 3 fresh seeds and the test split",
+        "race     the best 2 trials and the baselines, by validation, on up to 2 fresh seeds each",
+        "verdict  the best trial against each baseline, on 3 more seeds and the test split; `better` takes a",
+        "         gain of 3.6 standard deviations of the paired differences (18 with 2 seeds, the fewest)",
         "where    1 worker × 2 threads on cpu",
-        "in all   19 trainings: 2 baselines, 5 trials, 12 to confirm the winner",
-        "time     about 2 min 32 s (8.0 s a training, 1 at a time)",
+        "in all   at most 24 trainings: 2 baselines, 5 trials, 8 to race, 9 to confirm",
+        "time     at most 3 min 12 s (8.0 s a training, 1 at a time)",
         "results  runs/first/",
     ]
 
@@ -63,26 +65,27 @@ def test_a_large_space_is_told_in_part(render):
 def test_a_resumed_search_says_what_is_done(render):
     text = render(view(plan(), done=9))
     assert "9 of them are done" in text
-    assert "about 1 min 20 s (8.0 s a training" in text
+    assert "at most 2 min (8.0 s a training" in text
 
 
 def test_a_search_without_confirmation_says_so(render):
     text = render(view(plan(finalists=0)))
-    assert "7 trainings: 2 baselines, 5 trials, 0 to confirm" in text
+    assert "in all   7 trainings: 2 baselines, 5 trials\n" in text
     assert "scores of the search are all there will be" in text
 
 
 @pytest.mark.parametrize(
     ("changes", "workers", "told"),
     [
-        ({}, 4, "about 38 s (8.0 s a training, 4 at a time)"),
-        ({"stopping": Asha()}, 1, "at most 2 min 32 s (8.0 s a training, 1 at a time)"),
+        ({}, 4, "at most 48 s (8.0 s a training, 4 at a time)"),
+        ({"stopping": Asha()}, 1, "at most 3 min 12 s (8.0 s a training, 1 at a time)"),
         (
             {"time_budget_s": 1800.0},
             4,
-            "about 38 s (8.0 s a training, 4 at a time); no trial starts after 30 min",
+            "at most 48 s (8.0 s a training, 4 at a time); no trial starts after 30 min",
         ),
-        ({}, None, "about 2 min 32 s (8.0 s a training, less by as many as the cluster runs at a time)"),
+        ({"finalists": 0}, 1, "about 56 s (8.0 s a training, 1 at a time)"),
+        ({}, None, "at most 3 min 12 s (8.0 s a training, less by as many as the cluster runs at a time)"),
     ],
 )
 def test_the_time_depends_on_workers_and_stopping(changes, workers, told):

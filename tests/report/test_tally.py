@@ -40,10 +40,10 @@ def search(tally: Tally) -> Rehearsal:
     return Rehearsal(Noticing(tally))
 
 
-def test_the_total_counts_baselines_trials_and_the_confirmation(tally):
-    assert tally.total == 2 + 5 + 3 * (2 + 2)
+def test_the_total_counts_baselines_trials_race_and_confirmation(tally):
+    assert tally.total == 2 + 5 + 2 * (2 + 2) + 3 * (1 + 2)
     assert Tally(plan(finalists=0)).total == 7
-    assert Tally(plan(trials=1)).total == 2 + 1 + 3 * (1 + 2)
+    assert Tally(plan(trials=1)).total == 2 + 1 + 2 * (1 + 2) + 3 * (1 + 2)
 
 
 def test_a_grid_may_have_fewer_points_than_trials():
@@ -111,13 +111,19 @@ def test_a_resumed_search_begins_where_the_other_process_left(tally, clock):
     assert tally.remaining_s == pytest.approx(2 * (tally.total - 3))
 
 
-def test_the_total_is_mended_when_the_confirmation_begins(search, tally):
+def test_the_total_is_mended_when_race_and_confirmation_begin(search, tally):
     for name in ("none", "base"):
         search.trained(name, 0.7, "baseline")
     for name in ("t0000", "t0001", "t0002"):
         search.trained(name, 0.8)
     search.asked("t0003")
     search.tell("failed", "t0003", reason="broken")  # and the time budget ends the search here
+    search.asked("none@5", "race")
+    assert tally.phase == "racing"
+    assert tally.total == 6 + 2 * (2 + 2) + 3 * (1 + 2)
+    search.reported("none@5", 4, 0.7)
+    search.tell("finished", "none@5", value=0.7)
+    search.raced("t0000", 5, 0.8)  # and the others are out
     search.asked("none@7", "confirm")
-    assert tally.confirming
-    assert tally.total == 6 + 3 * (2 + 2)
+    assert tally.phase == "confirming"
+    assert tally.total == 6 + 2 + 3 * (1 + 2)

@@ -28,9 +28,18 @@ CUTMIX = "mix: {kind: cutmix, alpha: %s}"
         ("{choice: {}}", "a choice needs at least one option"),
         ("{choice: 3}", "a choice is a list of options, or a mapping of named ones, not 3"),
         ("{choice: [1, 2, 1.0]}", "the option 1.0 stands twice in its choice"),
-        ("{range: [1, 2], step: 1}", "unknown key `step`; a range has the keys range and log"),
-        ("{choice: [1, 2], log: true}", "unknown key `log`; a choice has the keys choice"),
-        ("{range: [1, 2], choice: [1]}", "unknown key `choice`; a range has the keys range and log"),
+        (
+            "{range: [1, 2], step: 1}",
+            "unknown key `step`; a range has the keys range, log, prior and confidence",
+        ),
+        (
+            "{choice: [1, 2], log: true}",
+            "unknown key `log`; a choice has the keys choice, prior and confidence",
+        ),
+        (
+            "{range: [1, 2], choice: [1]}",
+            "unknown key `choice`; a range has the keys range, log, prior and confidence",
+        ),
     ],
 )
 def test_a_broken_hole(hole, said):

@@ -8,6 +8,7 @@ import torch
 from jsonschema import Draft202012Validator
 
 from automix_search.documents import parse_yaml, read_yaml
+from automix_search.learned import LEARNED
 from automix_search.models import ModelSpec, build_model
 from automix_search.policy import ImageSpec
 from automix_search.spaces import dump_space, load_space, read_space
@@ -64,6 +65,16 @@ def test_its_policies_run(path):
         loss = augment.loss(model, images, labels, progress=0.2, index=torch.arange(6))
         assert loss.isfinite()
         loss.backward()
+
+
+def test_the_space_of_learned_policies_needs_no_teacher_and_holds_what_the_guide_counts():
+    (path,) = (path for path in FILES if path.stem == "learned")
+    kinds = [tree["kind"] for tree in read_yaml(path).tree["learned"]["choice"].values() if tree is not None]
+    assert not any(LEARNED.kinds()[kind].uses_teacher for kind in kinds)
+    assert {"faster_auto_augment", "dada"} <= set(kinds)
+    assert len(set(kinds)) == len(kinds) == 11
+    guide = path.parents[1] / "docs" / "guides" / "learned.md"
+    assert "`learned` has eleven that need no teacher" in guide.read_text()
 
 
 def test_the_quick_space_can_leave_everything_alone():

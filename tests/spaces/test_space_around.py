@@ -12,7 +12,10 @@ MIXUP = {"kind": "switch", "probability": 0.5, "options": [{"method": {"kind": "
 
 def test_numbers_become_ranges_inside_what_the_method_declares():
     tree = space_around(Policy.model_validate({"mix": MIXUP}))
-    assert tree["mix"]["probability"] == {"range": [pytest.approx(0.3125), pytest.approx(0.6875)]}
+    assert tree["mix"]["probability"] == {
+        "range": [pytest.approx(0.3125), pytest.approx(0.6875)],
+        "prior": 0.5,
+    }
     low, high = tree["mix"]["options"][0]["method"]["alpha"]["range"]
     assert low < 0.4 < high
     assert tree["mix"]["options"][0]["method"]["alpha"]["log"]

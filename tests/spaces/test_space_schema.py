@@ -58,6 +58,9 @@ def test_spaces_pass_as_written_and_as_resolved():
     [
         "mix: {kind: cutmix, alpha: {range: [0]}}",
         "mix: {kind: cutmix, alpha: {range: [0, 1], step: 2}}",
+        "mix: {kind: cutmix, alpha: {range: [0, 1], prior: much}}",
+        "mix: {kind: cutmix, alpha: {range: [0, 1], prior: 1, confidence: sure}}",
+        "mix: {kind: cutmix, alpha: {confidence: low}}",
         "mix: {kind: cutmix, alpha: {choice: []}}",
         "mix: {kind: cutmix, alhpa: default}",
         "mix: {choice: [none, cutmx]}",
@@ -69,6 +72,22 @@ def test_spaces_pass_as_written_and_as_resolved():
 )
 def test_wrong_spaces_do_not(text):
     assert not allows(SPACE, f"format: automix-search/space/1\n{text}")
+
+
+@pytest.mark.parametrize(
+    "alpha",
+    [
+        "{range: [0, 1], prior: 1, confidence: low}",
+        "{range: [0, 1], prior: default}",
+        "{prior: 1}",
+        "{prior: default, confidence: high}",
+        "{choice: [1, 2], prior: 2, confidence: medium}",
+    ],
+)
+def test_holes_may_have_priors(alpha):
+    start = "format: automix-search/space/1\n"
+    assert allows(SPACE, f"{start}mix: {{kind: cutmix, alpha: {alpha}}}")
+    assert allows(TUNED, f"{start}trainer: {{epochs: {{prior: 12}}}}")
 
 
 def test_a_list_that_declares_a_choice_may_be_a_hole():

@@ -85,7 +85,8 @@ def test_reports() -> None:
     reports = list(trainer(lr_schedule={"kind": "linear"}).train(assignment(test=True)))
     assert [report["epoch"] for report in reports] == [1, 2, 3]
     assert set(reports[0]) == {"epoch", "accuracy", "nll", "train_loss", "lr"}
-    assert set(reports[2]) == set(reports[0]) | {"test_accuracy", "test_nll"}
+    recalls = {f"test_recall/{label}" for label in range(CLASSES)}
+    assert set(reports[2]) == set(reports[0]) | {"test_accuracy", "test_nll"} | recalls
     steps = 3 * (SIZES["train"] // 8)
     assert reports[2]["lr"] == pytest.approx(0.05 * 0.5 / steps)
     assert reports[2]["test_nll"] != reports[2]["nll"]

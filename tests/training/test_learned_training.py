@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import bars
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from automix_search.data import Splits
 from automix_search.data.digits import Digits
@@ -20,10 +23,10 @@ from automix_search.families import kind_of
 from automix_search.learned import LEARNED
 from automix_search.losses import BinaryCrossEntropy
 from automix_search.models import ModelSpec, build_model
-from automix_search.policy import Policy, StepContext
+from automix_search.policy import Augmenter, Policy, StepContext
 from automix_search.policy.learned_file import as_learned, unpack
 from automix_search.signals import Need
-from automix_search.training import classification
+from automix_search.training import classification, fitness
 from automix_search.training.base import Assignment
 from automix_search.training.classification import ClassificationTrainer
 from automix_search.training.recipe import Recipe
@@ -215,3 +218,74 @@ def test_a_policy_is_tried_with_the_loss_that_it_will_have(
     settled = trainer.settle(policy_of("ct_augment"))
     assert tried == [settled]
     assert isinstance(settled.loss, BinaryCrossEntropy)
+
+
+@pytest.fixture
+def builds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Kinds of the policies that are built, one after the other."""
+    found: list[str] = []
+    build = Policy.build
+
+    def counted(policy: Policy, **where: Any) -> Augmenter:
+        assert policy.learned is not None
+        found.append(kind_of(type(policy.learned)))
+        return build(policy, **where)
+
+    monkeypatch.setattr(Policy, "build", counted)
+    return found
+
+
+def test_what_lies_between_policies_that_could_begin_is_not_begun_again(
+    folder: Path, builds: list[str]
+) -> None:
+    fitness.example_of.cache_clear()
+    trainer = trainer_for(policy_of("automix"), folder)
+
+    def settle(**fields: Any) -> int:
+        before = len(builds)
+        trainer.settle(Policy.model_validate({"learned": {"kind": "automix", **fields}}))
+        return len(builds) - before
+
+    assert settle(alpha=0.5, mask_weight=0.1) == 1
+    assert settle(alpha=2.0, mask_weight=0.2) == 1
+    assert settle(alpha=1.0, mask_weight=0.15) == 0
+    assert settle(alpha=1.0, mask_weight=0.25) == settle(alpha=2.1, mask_weight=0.1) == 1
+    assert settle(alpha=2.0, mask_weight=0.25) == 0
+    assert settle(alpha=1.0, mask_weight=0.15, layer=2) == 1
+    assert settle(alpha=1.0, mask_weight=0.15, clean_head=False) == 1
+    for _ in range(2):
+        with pytest.raises(InputError, match="no layer 9"):
+            settle(alpha=1.0, layer=9)
+
+
+def test_other_images_another_loss_or_another_model_are_looked_at_anew(
+    folder: Path, builds: list[str]
+) -> None:
+    fitness.example_of.cache_clear()
+    trainer = trainer_for(policy_of("ct_augment"), folder)
+    policy = policy_of("ct_augment")
+    trainer.settle(policy)
+    trainer.settle(policy)
+    assert len(builds) == 1
+    trainer.settle(policy.model_copy(update={"loss": BinaryCrossEntropy()}))
+    assert len(builds) == 2
+    model = build_model(ModelSpec(**CNN), channels=1, size=(8, 8), num_classes=10)
+    for images in (trainer.images, trainer.images, replace(trainer.images, mean=(0.1,))):
+        fitness.check_learned(policy, model, images, 10)
+    assert len(builds) == 4
+
+
+def test_a_model_of_the_programs_own_is_built_once_to_be_looked_at(folder: Path) -> None:
+    made: list[int] = []
+
+    def make() -> nn.Module:
+        made.append(1)
+        return build_model(ModelSpec(**CNN), channels=1, size=(8, 8), num_classes=10)
+
+    named = trainer_for(policy_of("madaug"), folder)
+    trainer = ClassificationTrainer(named.recipe, digits(), model=make)
+    for tau in (0.1, 0.2, 0.3):
+        policy = Policy.model_validate({"learned": {"kind": "madaug", "tau": tau}})
+        trainer.with_settings(named.recipe.model_copy(update={"epochs": 4})).settle(policy)
+    assert len(made) == 1
+    assert len(pickle.dumps(trainer._built)) < 200

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from automix_search.data import Batches
 from automix_search.documents import parse_yaml
 from automix_search.errors import InputError
-from automix_search.metrics import METRICS, cross_scaled, fit_temperature, measure, resolve_metric
+from automix_search.metrics import METRICS, cross_scaled, fit_temperature, measure, recalls, resolve_metric
 from automix_search.models import ModelSpec, build_model
 from automix_search.testing.trainers import TrainerContract
 from automix_search.training.classification import ClassificationTrainer
@@ -74,8 +74,31 @@ def test_reports_every_metric_of_class_ids() -> None:
     wanted = [metric.name for metric in METRICS if metric.labels != "rows" and metric.name != "top5"]
     found = last(trainer(metrics=wanted), test=True)
     names = {"epoch", "train_loss", "lr", "temperature"}
-    assert set(found) == names | set(wanted) | {f"test_{name}" for name in wanted}
+    recalls = {f"recall/{label}" for label in range(CLASSES)}
+    assert set(found) == names | set(wanted) | {f"test_{name}" for name in {*wanted, *recalls}}
     assert all(map(math.isfinite, found.values()))
+
+
+def test_recalls_of_the_classes_mean_the_balanced_accuracy() -> None:
+    found = last(trainer(metrics=["balanced_accuracy"]), test=True)
+    recalls = [found[f"test_recall/{label}"] for label in range(CLASSES)]
+    assert sum(recalls) / CLASSES == pytest.approx(found["test_balanced_accuracy"])
+    assert len(set(recalls)) > 1
+
+
+def test_recall_is_of_the_images_of_a_class() -> None:
+    labels = torch.tensor([0, 0, 0, 2, 2])
+    logits = nn.functional.one_hot(torch.tensor([0, 1, 0, 2, 0]), 3).float()
+    assert recalls(logits, labels) == pytest.approx({0: 2 / 3, 2: 1 / 2})
+
+
+def test_many_classes_and_several_labels_have_no_recalls(monkeypatch: pytest.MonkeyPatch) -> None:
+    binary = policy(loss={"kind": "binary_cross_entropy"})
+    *_, several = trainer(multi_label=True).train(assignment(binary, test=True))
+    monkeypatch.setattr("automix_search.training.classification.MOST_CLASSES", CLASSES - 1)
+    for found in (several, last(trainer(), test=True)):
+        assert "test_accuracy" in found
+        assert [name for name in found if "recall" in name] == []
 
 
 def test_reports_every_metric_of_several_labels() -> None:

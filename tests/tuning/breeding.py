@@ -14,7 +14,7 @@ from automix_search.policy import Policy
 from automix_search.spaces import Space, read_space
 from automix_search.training.base import AbstractTrainer, Assignment, Objective
 from automix_search.tuning.baselines import baselines_of
-from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.strategies import Pba
 
 BEST = 7

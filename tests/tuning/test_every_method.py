@@ -71,7 +71,7 @@ def trained(space: dict[str, Any], recipe: dict[str, Any], folder: Path, **more:
         sampler="grid",
         trials=200,
         runs_dir=folder,
-        settings={"confirm": {"finalists": 0}, "retries": 0},
+        settings={"race": {"finalists": 0}, "retries": 0},
         **more,
     )
     return [row for row in result.leaderboard() if not row.baseline]
@@ -103,7 +103,7 @@ def test_a_launch_of_every_shipped_space(name: str, recipe: dict[str, Any], tmp_
         sampler="random",
         cluster="debug",
         runs_dir=tmp_path,
-        settings={"confirm": {"finalists": 1, "seeds": 1}, "retries": 0},
+        settings={"race": {"finalists": 1, "seeds": 1}, "confirm": {"seeds": 1}, "retries": 0},
     )
     rows = result.leaderboard()
     check((row for row in rows if not row.baseline), 4)

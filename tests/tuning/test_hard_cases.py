@@ -90,14 +90,14 @@ def test_a_trainer_that_never_scores_the_test_split_is_told_so(run: RunFolder) -
         conduct(run, toy_plan(Untested()), in_process())
 
 
-def test_a_candidate_that_diverges_on_a_confirmation_seed_does_not_win_by_it(run: RunFolder) -> None:
+def test_a_candidate_that_diverges_on_a_seed_of_the_race_does_not_win_by_it(run: RunFolder) -> None:
     """Its mean over the seeds that went well may not be compared with the others' means over all seeds."""
-    bad = toy_plan().fresh_seeds
+    bad = toy_plan().racing_seeds
 
     class Unstable(Toy):
         def train(self, assignment):  # type: ignore[no-untyped-def]
             for metrics in super().train(assignment):
-                if assignment.test and assignment.policy.loss.smoothing not in (0.0, 0.1):
+                if assignment.seed in bad and assignment.policy.loss.smoothing not in (0.0, 0.1):
                     value = metrics["score"] + 1 if assignment.seed == bad[0] else math.nan
                     yield {**metrics, "score": value}
                 else:
@@ -105,7 +105,8 @@ def test_a_candidate_that_diverges_on_a_confirmation_seed_does_not_win_by_it(run
 
     rows = conduct(run, toy_plan(Unstable()), in_process())
     assert rows[0].valid is not None
-    assert len(rows[0].valid.seeds) == 3
+    assert len(rows[0].valid.seeds) == 4
+    assert rows[0].baseline
 
 
 def test_a_search_in_which_every_training_diverges_stops_early(run: RunFolder) -> None:
@@ -224,7 +225,7 @@ def test_data_described_with_tuples_is_the_same_data_on_resume(run: RunFolder) -
     conduct(run, toy_plan(Described(), trials=1), in_process(), resume=True)
 
 
-def test_the_confirmation_uses_all_workers_but_waits_for_the_search(run: RunFolder) -> None:
+def test_race_and_confirmation_use_all_workers_but_wait_for_what_is_before_them(run: RunFolder) -> None:
     class TwoAtOnce(InProcess):
         """Keeps two trainings open, as two workers would."""
 
@@ -241,5 +242,6 @@ def test_the_confirmation_uses_all_workers_but_waits_for_the_search(run: RunFold
 
     executor = TwoAtOnce(Place())
     conduct(run, toy_plan(trials=4), executor)
-    assert ("confirm", "confirm") in executor.seen
-    assert not any("confirm" in stages and set(stages) != {"confirm"} for stages in executor.seen)
+    for stage in ("race", "confirm"):
+        assert (stage, stage) in executor.seen
+        assert not any(stage in stages and set(stages) != {stage} for stages in executor.seen)

@@ -13,15 +13,19 @@ from statistics import mean
 import pytest
 from breeding import BEST, Breeding, SideBySide, breeding_plan, magnitude_of, with_checkpoints
 
+from automix_search.compute.in_process import InProcess
+from automix_search.compute.jobs import Place
+from automix_search.compute.simulated import SimulatedClock
 from automix_search.errors import SearchError
 from automix_search.policy import load_policy
 from automix_search.schedules import MOST_KNOTS
 from automix_search.training.base import Assignment
 from automix_search.tuning.leaderboard import Row
 from automix_search.tuning.ledger import Record, named, read_ledger, read_records
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.population.lineage import lineage
 from automix_search.tuning.run_folder import RunFolder, create_run
-from automix_search.tuning.search import SearchPlan, conduct
+from automix_search.tuning.search import conduct
 from automix_search.tuning.strategies import Pba
 
 VALUE = "transform.batch.rand_augment.magnitude"
@@ -254,13 +258,11 @@ def test_a_spent_time_budget_ends_the_population_but_not_the_search(run: RunFold
 
         def noticed(self, event: Mapping[str, object], records: object) -> None:
             if event["event"] == "asked" and str(event["job"]).endswith("g002"):
-                monkeypatch.setattr("automix_search.tuning.driver.time.time", lambda: now + 7200)
+                clock.now = 7200.0
 
-    import time
-
-    now = time.time()
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        rows = conduct(run, breeding_plan(time_budget_s=3600), with_checkpoints(run.trials), [Late()])
+    clock = SimulatedClock()
+    executor = InProcess(Place(checkpoints=run.trials, clock=clock))
+    rows = conduct(run, breeding_plan(time_budget_s=3600), executor, [Late()])
     segments = members(run)
     conduct(run, breeding_plan(), with_checkpoints(run.trials), resume=True)
     assert set(members(run)) == set(segments)

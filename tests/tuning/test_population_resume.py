@@ -10,8 +10,9 @@ import pytest
 from breeding import breeding_plan, with_checkpoints
 
 from automix_search.tuning.ledger import read_ledger, read_records
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.run_folder import RunFolder, create_run
-from automix_search.tuning.search import SearchPlan, conduct
+from automix_search.tuning.search import conduct
 from automix_search.tuning.strategies import Pba
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from toys import in_process, toy_plan
+from toys import KillAt, Killed, in_process, toy_plan
 
 from automix_search.errors import InputError
 from automix_search.tuning.ledger import Ledger, elapsed_s, read_ledger, read_records
@@ -15,22 +15,6 @@ from automix_search.tuning.run_folder import RunFolder, create_run
 from automix_search.tuning.sampling import open_study
 from automix_search.tuning.search import conduct, spent_s
 from automix_search.tuning.stopping import Asha
-
-
-class Killed(BaseException):
-    """Stands for the end of the process: no handler of ours sees it as an error of a training."""
-
-
-class KillAt:
-    """Ends the process after so many events."""
-
-    def __init__(self, event: int) -> None:
-        self.left = event
-
-    def noticed(self, event: object, records: object) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise Killed
 
 
 def plan(trials: int = 9):  # type: ignore[no-untyped-def]
@@ -159,6 +143,22 @@ def test_time_is_counted_over_all_processes() -> None:
 def test_the_confirmation_uses_up_no_time_budget() -> None:
     events = history(("opened", 10, 8), ("asked", 12, "search"), ("asked", 50, "confirm"))
     assert spent_s(events, 8) == 2
+
+
+def test_a_training_that_was_cut_off_uses_up_the_time_budget() -> None:
+    events = history(("opened", 10, 8), ("asked", 12, "search"), ("reported", 40, None), ("opened", 100, 8))
+    assert spent_s(events, 8) == 30
+
+
+def test_more_trials_after_a_race_use_up_the_time_budget_too() -> None:
+    events = history(
+        ("opened", 10, 8),
+        ("asked", 12, "race"),
+        ("opened", 20, 16),
+        ("asked", 25, "search"),
+        ("opened", 90, 16),
+    )
+    assert spent_s(events, 16) == 5
 
 
 def test_more_trials_get_the_time_budget_anew() -> None:

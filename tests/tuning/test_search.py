@@ -14,9 +14,10 @@ from toys import Diverging, Failing, Toy, in_process, toy_plan
 from automix_search.errors import InputError, SearchError
 from automix_search.policy import load_policy
 from automix_search.tuning.ledger import read_ledger, read_records
+from automix_search.tuning.plan import SearchPlan
 from automix_search.tuning.run_folder import RunFolder, create_run
 from automix_search.tuning.sampling import open_study
-from automix_search.tuning.search import SearchPlan, conduct
+from automix_search.tuning.search import conduct
 from automix_search.tuning.stopping import Asha, Median
 
 
@@ -34,11 +35,11 @@ def test_every_trial_is_scored_and_the_best_come_first(run: RunFolder) -> None:
     assert [row.rank for row in rows] == list(range(1, 17))
     assert {row.name for row in rows if row.baseline} == {"none", "base", "trivial", "default"}
     assert states(run) == {"COMPLETE": 12}
-    confirmed = [row for row in rows if row.valid is not None]
-    assert len(confirmed) == 4 + 3
-    assert rows[: len(confirmed)] == confirmed
-    means = [row.valid.mean for row in confirmed if row.valid]
-    assert means == sorted(means, reverse=True)
+    raced = [row for row in rows if row.valid is not None]
+    assert len(raced) == 4 + 3
+    assert rows[: len(raced)] == raced
+    standing = [(len(row.valid.seeds), row.valid.mean) for row in raced if row.valid]
+    assert standing == sorted(standing, reverse=True)
 
 
 def test_the_search_finds_the_optimum_of_the_toy(run: RunFolder) -> None:
@@ -51,8 +52,8 @@ def test_the_search_finds_the_optimum_of_the_toy(run: RunFolder) -> None:
 
 def test_smaller_is_better_where_the_objective_says_so(run: RunFolder) -> None:
     rows = conduct(run, toy_plan(Toy("min"), trials=10), in_process())
-    confirmed = [row.valid.mean for row in rows if row.valid]
-    assert confirmed == sorted(confirmed)
+    raced = [(-len(row.valid.seeds), row.valid.mean) for row in rows if row.valid]
+    assert raced == sorted(raced)
     assert open_study(run.study, "min").best_value == min(
         row.search for row in rows if row.search is not None and not row.baseline
     )
@@ -61,16 +62,17 @@ def test_smaller_is_better_where_the_objective_says_so(run: RunFolder) -> None:
 def test_confirmation_uses_paired_seeds_that_the_search_has_not_seen(run: RunFolder) -> None:
     plan = toy_plan(confirm_seeds=5, seed=3)
     conduct(run, plan, in_process())
-    seeds: dict[str, list[int]] = {}
+    seeds: dict[str, dict[str, list[int]]] = {"race": {}, "confirm": {}}
     for record in read_records(run.ledger).values():
-        if record.stage == "confirm":
-            seeds.setdefault(record.candidate, []).append(record.asked["seed"])
+        if record.stage in seeds:
+            seeds[record.stage].setdefault(record.candidate, []).append(record.asked["seed"])
         else:
             assert record.asked["seed"] == 3
-    assert len(seeds) == 7
-    assert all(found == plan.fresh_seeds for found in seeds.values())
-    assert 3 not in plan.fresh_seeds
-    assert len(set(plan.fresh_seeds)) == 5
+    assert len(seeds["race"]) == 7
+    assert all(found == plan.racing_seeds[: len(found)] for found in seeds["race"].values())
+    assert len(seeds["confirm"]) == 4 + 1
+    assert all(found == plan.fresh_seeds for found in seeds["confirm"].values())
+    assert len({3, *plan.racing_seeds, *plan.fresh_seeds}) == 1 + 4 + 5
 
 
 def test_the_test_split_is_read_by_the_confirmation_only(run: RunFolder) -> None:
@@ -107,9 +109,9 @@ def test_policy_file_is_the_best_so_far_at_every_moment(run: RunFolder) -> None:
             finished = [
                 record.value
                 for record in records.values()
-                if record.value is not None and record.stage != "confirm"
+                if record.value is not None and record.stage in ("baseline", "search")
             ]
-            if event["event"] == "finished" and not any(r.stage == "confirm" for r in records.values()):
+            if event["event"] == "finished" and not any(r.stage == "race" for r in records.values()):
                 score = load_policy(run.policy).provenance.score  # type: ignore[union-attr]
                 assert score is not None
                 assert score.mean == max(finished)
@@ -122,7 +124,7 @@ def test_policy_file_is_the_best_so_far_at_every_moment(run: RunFolder) -> None:
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "grid", "optuna.samplers:QMCSampler"])
 @pytest.mark.parametrize(
-    "stopping", [Asha(first_epoch=1, reduction=2), Median(first_epoch=1, min_trainings=2)]
+    "stopping", [Asha(first_epoch=1, reduction=2, sentinels=0), Median(first_epoch=1, min_trainings=2)]
 )
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_every_sampler_with_every_early_stopping(

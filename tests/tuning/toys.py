@@ -13,7 +13,7 @@ from automix_search.policy import Policy
 from automix_search.spaces import Space, read_space
 from automix_search.training.base import AbstractTrainer, Assignment, Objective
 from automix_search.tuning.baselines import baselines_of
-from automix_search.tuning.search import SearchPlan
+from automix_search.tuning.plan import SearchPlan
 
 SPACE = {
     "format": "automix-search/space/1",
@@ -86,3 +86,19 @@ def toy_plan(trainer: AbstractTrainer | None = None, *, trials: int = 8, **chang
 
 def in_process(checkpoints: Path | None = None) -> InProcess:
     return InProcess(Place(checkpoints=checkpoints))
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: no handler of ours sees it as an error of a training."""
+
+
+class KillAt:
+    """Ends the process after so many events."""
+
+    def __init__(self, event: int) -> None:
+        self.left = event
+
+    def noticed(self, event: object, records: object) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed

@@ -42,7 +42,10 @@ class AdaMixUp(AbstractLearned):
 
     Nothing in that sum rewards mixing, and the region may shrink to no mixing at all. The record says `collapsed` where
     the mean width of the region, or what the largest share leaves to the others, is under 0.02; `min_width` and `edge`
-    rule it out. For later the generator alone is kept: frozen it mixes one half of each batch and leaves the other.
+    rule it out. A region that is wide may also grow until it is as wide as can be, for all sets alike: that is mixup
+    with even shares, and the record says `everywhere`.
+
+    For later the generator alone is kept: frozen it mixes one half of each batch and leaves the other.
 
     The authors' generator sees pixels that are not normalised, gated by noise; ours sees them normalised, one behind
     the other. It begins with the weights of the model, not with its own. Folds above 2 follow the paper by a form that
@@ -207,11 +210,14 @@ class AdaMixUpLearner(AbstractMixLearner):
         names = [f"fold {fold}" for fold in self.spec.folds]
         widths, mixings, _, shares = (numbers.tolist() for numbers in self.drawn.means())
         collapsed = [int(min(both) < COLLAPSED) for both in zip(widths, mixings, strict=True)]
+        widest = [(1 - 2 * self.spec.edge) / (fold - 1) for fold in self.spec.folds]
+        everywhere = [int(width > (1 - COLLAPSED) * most) for width, most in zip(widths, widest, strict=True)]
         lows = [f"{place / BINS:.2f}" for place in range(BINS)]
         return {
             "width": dict(zip(names, widths, strict=True)),
             "mixing": dict(zip(names, mixings, strict=True)),
             "collapsed": dict(zip(names, collapsed, strict=True)),
+            "everywhere": dict(zip(names, everywhere, strict=True)),
             **{
                 f"share, {name}": dict(zip(lows, found, strict=True))
                 for name, found in zip(names, shares, strict=True)

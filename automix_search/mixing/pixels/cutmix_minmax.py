@@ -18,7 +18,7 @@ from automix_search.ranges import Range
 class CutMixMinMax(AbstractCuttingMixer):
     """CutMix with a box whose sides are drawn each for itself, and that lies inside the picture.
 
-    Unlike timm's, a box can reach the last row and the last column.
+    A box can reach the last row and the last column.
 
     Reference: Wightman, PyTorch Image Models, 2019, https://github.com/huggingface/pytorch-image-models, where it is
     the argument `cutmix_minmax`; the method is by Yun et al., ICCV 2019, https://arxiv.org/abs/1905.04899.
