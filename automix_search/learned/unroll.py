@@ -65,8 +65,7 @@ def policy_gradient(
     Raises:
         InputError: The optimiser's step cannot be differentiated here.
     """
-    # Other kernels of attention have no second derivatives.
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), FixedNorm():
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # other kernels have no second derivatives
         value = _FORMS[form](model, optimizer, inner, outer)
         return list(torch.autograd.grad(value, policy, allow_unused=True, materialize_grads=True))
 
@@ -125,7 +124,8 @@ def moved(
 
 
 def _unrolled(model: nn.Module, optimizer: torch.optim.Optimizer, inner: LossOf, outer: LossOf) -> Tensor:
-    return outer(at(model, virtual_step(model, optimizer, inner)))
+    with FixedNorm():
+        return outer(at(model, virtual_step(model, optimizer, inner)))
 
 
 def _last_layer(model: nn.Module, optimizer: torch.optim.Optimizer, inner: LossOf, outer: LossOf) -> Tensor:
