@@ -20,6 +20,7 @@ from torch.func import functional_call, jvp
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from automix_search.errors import InputError
+from automix_search.learned.fixed_norm import FixedNorm
 from automix_search.signals import classifier
 from automix_search.signals.layers import plain
 
@@ -123,7 +124,8 @@ def moved(
 
 
 def _unrolled(model: nn.Module, optimizer: torch.optim.Optimizer, inner: LossOf, outer: LossOf) -> Tensor:
-    return outer(at(model, virtual_step(model, optimizer, inner)))
+    with FixedNorm():
+        return outer(at(model, virtual_step(model, optimizer, inner)))
 
 
 def _last_layer(model: nn.Module, optimizer: torch.optim.Optimizer, inner: LossOf, outer: LossOf) -> Tensor:

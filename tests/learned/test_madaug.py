@@ -232,7 +232,7 @@ def test_the_share_of_augmented_images_follows_the_curriculum():
 
 @pytest.mark.parametrize("progress", [0.0, 0.03, 0.1, 1.0])
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32], ids=str)
-def test_only_images_that_are_augmented_are_looked_at(progress, dtype, monkeypatch):
+def test_hardly_more_images_are_looked_at_than_are_augmented(progress, dtype, monkeypatch):
     loop = started(MADAug(operations=("invert",), operations_per_image=1))
     learner, seen = learner_of(loop), []
     look = learner._look
@@ -242,9 +242,37 @@ def test_only_images_that_are_augmented_are_looked_at(progress, dtype, monkeypat
     before = pixels.clone()
     out = augmented(loop, pixels, progress)
     changed = (out != pixels).flatten(1).any(1)
-    assert torch.equal(torch.cat(seen), pixels[changed])
+    (looked,), some = seen, int(changed.sum())
+    assert torch.equal(looked[:some], pixels[changed])
+    assert some <= len(looked) < some + 25
+    assert len(looked) % 25 == 0
+    assert torch.equal(out[changed], (255 if dtype == torch.uint8 else 1) - before[changed])
     assert torch.equal(out[~changed], before[~changed])
     assert torch.equal(pixels, before)
+
+
+@pytest.mark.parametrize("count", [1, 5, 8, 13])
+def test_batches_of_any_size_are_augmented_in_part(count):
+    loop = started(MADAug(operations=("invert",), operations_per_image=1))
+    pixels = torch.rand(count, 3, 9, 12, generator=Generator().manual_seed(0))
+    for _ in range(20):
+        out = augmented(loop, pixels, 0.1)
+        changed = (out != pixels).flatten(1).any(1)
+        torch.testing.assert_close(out[changed], 1 - pixels[changed])
+    assert len(augmented(loop, pixels[:0], 0.1)) == 0
+
+
+def test_the_policy_says_of_each_image_what_it_says_of_it_alone(monkeypatch):
+    loop = started(MADAug(operations=("rotate", "invert", "solarize"), operations_per_image=1, delta=0.0))
+    learner, given = learner_of(loop), []
+    operated = learner._operated
+    monkeypatch.setattr(learner, "_operated", lambda *args: given.append(args) or operated(*args))
+    pixels = torch.rand(200, 3, 9, 12, generator=Generator().manual_seed(0))
+    augmented(loop, pixels, 0.1)
+    ((images, chosen, levels),) = given
+    assert len(images) == len(chosen) == len(levels) < 200
+    with torch.no_grad():
+        torch.testing.assert_close(levels, learner._look(images)[0])
 
 
 def test_where_no_image_is_drawn_nothing_is_looked_at(monkeypatch):

@@ -5,6 +5,7 @@ Axes: B images, C channels, H x W pixels, J operators, m of them in an update.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -78,14 +79,17 @@ class AbstractPerImageLearner(AbstractTransformLearner):
     def augment(self, step: LearnedStep) -> Pixels:
         if not self.frozen:
             self.counters["progress"] = step.progress
-        share = self.curriculum().factor(step.progress)
+        share, count = self.curriculum().factor(step.progress), len(step.pixels)
         if share >= 1:
-            return self._augmented(step.pixels, 1.0)
-        count, out = len(step.pixels), step.pixels.clone()
+            return self._augmented(step.pixels, count, count)
         drawn = torch.rand(count, generator=self.random.on(HOST), device=HOST) < share
-        rows = drawn.nonzero()[:, 0].to(out.device, non_blocking=True)
-        if len(rows):
-            out[rows] = self._augmented(out[rows], len(rows) / count)
+        some = int(drawn.sum())
+        if not some:
+            return step.pixels
+        looked = (~drawn).int().argsort(stable=True)[: _rounded_up(some, count)]
+        rows = looked.to(step.pixels.device, non_blocking=True)
+        out = step.pixels.clone()
+        out[rows[:some]] = self._augmented(out[rows], some, count)
         return out
 
     def update(self, context: StepContext) -> None:
@@ -211,15 +215,15 @@ class AbstractPerImageLearner(AbstractTransformLearner):
                 f"`look_pool` must be 1: {error}"
             ) from None
 
-    def _augmented(self, pixels: Pixels, part: float) -> Pixels:
-        """Pixels under operators drawn by what the policy says of them; they are `part` of the batch."""
-        levels, logits = self._look(pixels)
+    def _augmented(self, pixels: Pixels, some: int, count: int) -> Pixels:
+        """The first `some` of pixels under operators drawn by what the policy says of them, in a batch of `count`."""
+        levels, logits = (said[:some] for said in self._look(pixels))
         with torch.autocast(pixels.device.type, enabled=False):
             chances = (logits / self.spec.temperature).softmax(1)
             chosen = without_replacement(chances, self._rounds, self.random)
-            augmented = self._operated(pixels, chosen, levels)
+            augmented = self._operated(pixels[:some], chosen, levels)
         if not self.frozen:
-            self._note(chances, levels, chosen, part)
+            self._note(chances, levels, chosen, some / count)
         return augmented
 
     def _operated(self, pixels: Pixels, chosen: Int64[Tensor, "B rounds"], levels: Tensor) -> Pixels:
@@ -252,6 +256,15 @@ class AbstractPerImageLearner(AbstractTransformLearner):
         self.mean_levels.copy_(weighted / self.mean_chances)
         positions = torch.arange(len(self.mean_draws), device=chosen.device)
         self.mean_draws.lerp_((chosen[..., None] == positions).float().mean((0, 1)), new)
+
+
+def _rounded_up(some: int, count: int) -> int:
+    """Images to look at for the sake of `some` of `count`: whole eighths of the batch, or all.
+
+    Libraries of convolutions prepare themselves for every number of images that they have not seen.
+    """
+    step = math.ceil(count / 8)
+    return min(math.ceil(some / step) * step, count)
 
 
 def _floats(pixels: Pixels) -> Pixels01:
