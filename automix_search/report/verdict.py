@@ -103,8 +103,7 @@ def _again(verdict: Verdict, seeds: int, run: Path) -> str:
     """What to type for a confirmation of the same candidate, the best that a warm start finds, on other seeds."""
     fresh = str(max(verdict.seeds))  # a seed that no search begins with by itself
     point = ("--warm-start", str(run), "--trials", "1", "--sampler", "random", "--set", "portfolio=1")
-    point = (*point, "--set", "race.seeds=1")
-    options = (*point, "--seed", fresh, "--set", f"confirm.seeds={seeds}")
+    options = (*point, "--seed", fresh, "--set", "race.seeds=1", "--set", f"confirm.seeds={seeds}")
     return command("launch", run / "launch.yaml", *options, "--name", f"{run.name}-again")
 
 

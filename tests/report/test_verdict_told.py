@@ -82,7 +82,7 @@ def test_undecided_tells_what_would_settle_it(tmp_path: Path) -> None:
     assert "Undecided: 5 seeds cannot tell whether t0000, the best trial, is better than `none`" in said
     assert f"{seeds} fresh seeds settle it ({2 * seeds} trainings to judge):\nautomix-search launch" in said
     assert f"launch {tmp_path}/first/launch.yaml --warm-start {tmp_path}/first --trials 1" in said
-    assert f"--seed 55 --set confirm.seeds={seeds} --name first-again" in said
+    assert f"--seed 55 --set race.seeds=1 --set confirm.seeds={seeds} --name first-again" in said
     assert "automix-search" not in told(search)
 
 
