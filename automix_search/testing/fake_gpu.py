@@ -175,7 +175,7 @@ def _check_devices(
         if source.device == HOST and waits and strict:
             raise HostWaits(f"{func} brings {tuple(source.shape)} to the device without `non_blocking=True`")
         return
-    numbers = torch.Tag.pointwise in func.tags or name in TAKES_NUMBERS
+    numbers = torch.Tag.pointwise in func.tags or name in TAKES_NUMBERS or _fills(name, args)
     left = [item for item in tensors if item.device == HOST and not (numbers and item.ndim == 0)]
     if left:
         raise TwoDevices(f"{func} on the device gets {tuple(left[0].shape)} of the host")
@@ -192,8 +192,18 @@ def _read_back(func: torch._ops.OpOverload, args: Sequence[Any], kwargs: Mapping
     return None
 
 
+def _fills(name: str, args: Sequence[Any]) -> bool:
+    """Whether one number of the host is put wherever a mask says so: torch makes `masked_fill_` of that."""
+    if not name.startswith("index_put") or len(args) < 3 or len(args[1]) != 1:
+        return False
+    (mask,), value = args[1], args[2]
+    return mask is not None and mask.dtype in MASKS and value.numel() == 1 and value.device == HOST
+
+
 def _check_waiting(func: torch._ops.OpOverload, args: Sequence[Any]) -> None:
     name = func.overloadpacket.__name__
+    if _fills(name, args):
+        return
     if name in WAITING:
         raise HostWaits(f"{func} makes the host wait")
     if name in INDEXING and any(item is not None and item.dtype in MASKS for item in args[1]):

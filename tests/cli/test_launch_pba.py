@@ -29,6 +29,8 @@ TINY = (
     "--epochs",
     4,
     "--set",
+    "race.seeds=1",
+    "--set",
     "confirm.seeds=1",
 )
 
@@ -103,7 +105,7 @@ def members(records: dict[str, Record]) -> list[Record]:
 @pytest.mark.slow
 @pytest.mark.parametrize("cluster", ["debug", "local"])
 def test_a_population_of_digits(run, cluster, tmp_path):  # type: ignore[no-untyped-def]
-    """The real trainer: 3 members, 2 generations of 2 epochs; then the schedule from scratch, and the confirmation."""
+    """The real trainer: 3 members, 2 generations of 2 epochs; then the schedule from scratch, race and verdict."""
     workers = (
         () if cluster == "debug" else ("--set", "cluster.workers=2", "--set", "cluster.object_store_gb=0.1")
     )
@@ -112,10 +114,10 @@ def test_a_population_of_digits(run, cluster, tmp_path):  # type: ignore[no-unty
     told = " ".join(outcome.out.split())
     assert "a population of 3, 2 × 2 epochs, whose policies change in between (seed 0)" in told
     assert (
-        "in all 13 trainings: 4 baselines, 3 members of a population, 1 trial, 5 to confirm the winner"
+        "at most 18 trainings: 4 baselines, 3 members of a population, 1 trial, 5 to race, 5 to confirm"
         in told
     )
-    assert "[16/16]" in outcome.out
+    assert "[21/21]" in outcome.out
 
     folder = tmp_path / "runs" / "first"
     records = read_records(folder / "ledger.jsonl")
